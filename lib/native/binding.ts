@@ -1,0 +1,123 @@
+/**
+ * The addon's whole surface: the only typing of the native side. Internal.
+ *
+ * Every function checks type, tag and range again; a violation throws an Error whose `code` is one of ErrorCode.
+ * Functions with `onDone` return at once with `cancel()`; callbacks run on the JavaScript thread that made the call, onDone
+ * last and once. After `cancel()` onDone still comes, with an error of code 'ERR_ABORTED' unless the work had ended before.
+ */
+
+/** A GGUF metadata value: integers and floats as number, arrays as arrays. */
+export type GgufValue = number | boolean | string | readonly GgufValue[]
+
+export interface GgufTensor {
+  readonly name: string
+  readonly shape: readonly number[] // GGUF order: contiguous dimension first
+  readonly type: string // "Q4_K", "F32", ... or "type 23" where we have no name
+  readonly bytes: number
+}
+
+export interface GgufContents {
+  readonly version: number
+  readonly fileBytes: number
+  readonly metadata: Readonly<Record<string, GgufValue>>
+  readonly tensors: readonly GgufTensor[]
+}
+
+/** The configuration as the forward pass uses it. */
+export interface NativeModelInfo {
+  readonly architecture: string
+  readonly layers: number
+  readonly embedding: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly feedForward: number
+  readonly vocab: number // rows of the output matrix
+  readonly contextLength: number // trained context, RoPE scaling included
+  readonly weightBytes: number
+  readonly backend: string // "cpu/avx512"
+  readonly threads: number
+}
+
+export interface NativeModel {
+  readonly info: NativeModelInfo
+  /** A KV cache sequence. Throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT. */
+  createSequence(options: { contextTokens: number; kv: 'f16' | 'bf16' | 'f32' }): NativeSequence
+  /** Drops the weights once no sequence or request uses them. Idempotent. */
+  close(): void
+  readonly closed: boolean
+}
+
+export interface NativeSequence {
+  readonly length: number // tokens in the cache
+  readonly contextTokens: number
+  readonly kvBytes: number // memory of the pages that it references (shared pages counted in full)
+  /** Copy-on-write copy; shares pages. Throws ERR_BUSY while a request uses this sequence. */
+  fork(): NativeSequence
+  truncate(length: number): void
+  /** 64-bit hash (hex) of keys and values of positions [0, length) of all layers: equal caches, equal fingerprints. */
+  fingerprint(): string
+  close(): void
+  readonly closed: boolean
+}
+
+export interface NativeStats {
+  readonly rounds: number
+  readonly drafted: number
+  readonly accepted: number
+  readonly decodeTokens: number
+  readonly draftedByPosition: number[]
+  readonly acceptedByPosition: number[]
+  readonly draftMs: number
+  readonly verifyMs: number
+  readonly finish: 'stop' | 'length' | 'context'
+}
+
+export interface GenerateRequest {
+  readonly mode: 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
+  readonly target: NativeSequence | null
+  readonly targetPending: Int32Array // tokens of the prompt that are not in the cache yet, >= 1
+  readonly drafter: NativeSequence | null
+  readonly drafterPending: Int32Array
+  readonly transfer: number
+  readonly plausibility: number
+  readonly transferTemperature: number
+  readonly draftLength: number // 0..16, or -1 = auto
+  readonly maxDraftLength: number
+  readonly confidence: number
+  readonly temperature: number
+  readonly topK: number
+  readonly topP: number
+  readonly minP: number
+  readonly repetitionPenalty: number
+  readonly repetitionWindow: number
+  readonly seed: bigint
+  readonly maxTokens: number
+  readonly stopTokens: Int32Array
+  readonly validTokens: number
+}
+
+export type Done<T> = (error: (Error & { code: string }) | null, result: T | undefined) => void
+export type Cancel = () => void
+
+export interface Binding {
+  /** Instruction sets of the CPU kernels usable here, best first. */
+  readonly isas: readonly string[]
+  /** Device discovery of the optional CUDA module; `reason` says why there is none. */
+  cuda(): { loaded: boolean; devices: number; module: string; reason: string; archs?: string }
+  /** Metadata and tensor list without the weights. Off the JavaScript thread. */
+  readGguf(path: string, onDone: Done<GgufContents>): Cancel
+  /** Loads and packs the weights. threads 0 = as many as this process may use; isa '' = best. */
+  loadModel(
+    path: string,
+    options: { threads: number; isa: string },
+    onProgress: (bytes: number, total: number) => void,
+    onDone: Done<NativeModel>,
+  ): Cancel
+  /** Appends tokens to a sequence in chunks; cancel keeps what whole chunks wrote. onProgress: tokens of this call so far. */
+  prefill(sequence: NativeSequence, tokens: Int32Array, onProgress: (tokens: number) => void, onDone: Done<undefined>): Cancel
+  /** The answer, committed tokens as they come. Both sequences keep prompt + answer but for the last token. */
+  generate(request: GenerateRequest, onTokens: (tokens: Int32Array) => void, onDone: Done<NativeStats>): Cancel
+  /** For tests and benchmarks: appends tokens in one pass and returns the logits of the last `rows` of them, [rows, vocab]. */
+  evaluate(sequence: NativeSequence, tokens: Int32Array, rows: number, onDone: Done<Float32Array>): Cancel
+}

@@ -1,0 +1,34 @@
+// How keys and values lie in a KV page. A page holds kPageTokens tokens of all layers:
+//   page = [layer][kv_head] tiles; tile = K block, then V block (each page_block_bytes() long).
+// The inside of a block belongs to the backend that writes and reads it (native dot-product operands).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "base/types.h"
+
+namespace ragdraft::kv {
+
+enum class KvType : uint8_t { kF16, kBF16, kF32 };  // 8-bit types will add per-token scales behind the elements
+
+struct KvLayout {
+  int layers = 0, kv_heads = 0, head_dim = 0;
+  KvType type = KvType::kF16;
+
+  int padded_head_dim() const { return (head_dim + 15) / 16 * 16; }  // whole 16-lane vectors
+  size_t element_bytes() const { return type == KvType::kF32 ? 4 : 2; }
+  size_t block_bytes() const { return size_t(padded_head_dim()) * kPageTokens * element_bytes(); }
+  size_t tile_bytes() const { return 2 * block_bytes(); }
+  size_t page_bytes() const { return size_t(layers) * size_t(kv_heads) * tile_bytes(); }
+  size_t tile_offset(int layer, int kv_head) const { return (size_t(layer) * size_t(kv_heads) + size_t(kv_head)) * tile_bytes(); }
+};
+
+// Consecutive rows of one sequence within a batch, as kernels see them. Does not own.
+struct KvSpan {
+  std::byte* const* pages;  // page i holds positions [64 i, 64 i + 64); covers first_position + rows
+  int first_row;            // in the batch
+  int rows;
+  Position first_position;  // of the first row; row r has position first_position + r
+};
+
+}  // namespace ragdraft::kv

@@ -1,0 +1,85 @@
+// The operations a forward pass is made of: the contract that every backend (scalar oracle, CPU, CUDA) implements.
+//
+// All activations are f32, row-major, dense, in memory of the backend. Contract for every operation: **the result of a row
+// depends on that row's inputs alone, bit for bit**: not on the other rows of the call, their number, the number of threads,
+// or where a page lies. This is what makes verify(n rows) identical to n decodes and to any chunking of a prefill.
+// Operations run on the engine thread (and its pool), in call order, and never throw after validation.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/types.h"
+#include "kv/layout.h"
+#include "tensor/dtype.h"
+
+namespace ragdraft::ops {
+
+// A weight matrix in the backend's own layout: rows = outputs, columns = inputs. Immutable.
+class Matrix {
+ public:
+  virtual ~Matrix() = default;
+  int64_t rows = 0, columns = 0;
+  size_t bytes = 0;  // memory it holds
+};
+
+// One product of a group that shares its input: y[r, :] = W x[r, :] + bias, or += if `accumulate` (residual).
+struct LinearTask {
+  const Matrix* weight;
+  const float* bias;  // [weight->rows] or nullptr
+  float* y;           // [rows, weight->rows]
+  bool accumulate = false;
+};
+
+// Rotation angles: pair i of a head turns by position * frequency[i].
+struct Rope {
+  std::vector<double> frequency;  // [rotary_dim / 2], scaling already applied
+  float magnitude = 1;            // YaRN's attention factor, multiplies cos and sin
+  bool interleaved = false;       // pairs (2i, 2i+1) as Llama GGUFs; else (i, i + rotary_dim/2) as Qwen2's
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // "cpu/avx512", "ref", ...
+
+  // Zero-initialised, 64-byte aligned memory. Throws kOutOfMemory.
+  virtual std::shared_ptr<std::byte[]> allocate(size_t bytes) = 0;
+
+  // Repacks `source` (which may be dropped afterwards). Throws kUnsupportedModel, kOutOfMemory.
+  virtual std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) = 0;
+
+  // out[r, :] = row tokens[r] of `table`, dequantised. table stays in the file mapping. tokens in [0, table.rows).
+  virtual void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) = 0;
+
+  // out[r, i] = x[r, i] / sqrt(mean_i x[r, i]^2 + epsilon) * weight[i].   x, out: [rows, dim]; may alias.
+  virtual void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) = 0;
+
+  // All tasks share x: [rows, columns]; rows >= 1. y never aliases x.
+  virtual void linear(std::span<const LinearTask> tasks, const float* x, int rows) = 0;
+
+  // Rotates q in place, rotates k, and stores k and v of every span's rows at their positions in layer `layer` of the pages.
+  // q: [rows, heads * head_dim]; k, v: [rows, kv_heads * head_dim].
+  virtual void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads,
+                              float* q, const float* k, const float* v) = 0;
+
+  // Causal attention of every row over its sequence's positions 0..own. Query head h reads kv head h / (heads / kv_heads).
+  // out: [rows, heads * head_dim] = softmax(scale * q k) v. Pages hold finite values wherever they were ever written, else zeros.
+  virtual void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
+                         float* out) = 0;
+
+  // gate[i] = silu(gate[i]) * up[i], silu(x) = x / (1 + exp(-x)).   [rows, dim]
+  virtual void swiglu(float* gate, const float* up, int rows, int dim) = 0;
+};
+
+// Scalar, f64 accumulation, straight from the GGUF formats: the oracle of every other backend.
+std::unique_ptr<Backend> make_reference_backend();
+
+// isa: "" = best of this machine (RAGDRAFT_ISA lowers it), else "generic", "avx2", "avx512", "avx512bf16", "neon".
+// threads: 0 = ThreadPool::default_threads(). Throws kInvalidArgument for an isa that is unknown or not available here.
+std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& isa = "");
+std::vector<std::string> cpu_isas();  // available here, best first
+
+}  // namespace ragdraft::ops

@@ -1,0 +1,60 @@
+// The decoding loop of all modes: rounds of draft, verify, commit. One object per answer; engine thread only.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sampling/sampler.h"
+#include "spec/language_model.h"
+
+namespace ragdraft::spec {
+
+enum class Mode { kPlain, kRag, kLossless, kExact, kPaper };  // docs/algorithm: section 3
+
+struct DecodeParams {
+  Mode mode = Mode::kLossless;
+  double transfer = 10;             // eta >= 0; used by exact and paper (lossless means 0)
+  double plausibility = 0.1;        // alpha of the mask, [0, 1]: q - p counts only where q >= alpha * max q
+  double transfer_temperature = 1;  // tau > 0: the temperature of q and p in the greedy transfer
+  int draft_length = -1;            // gamma 0..16, or -1 = auto (cost model)
+  int max_draft_length = 16;        // bound for auto
+  double confidence = 0;            // stop drafting when q(last draft) is below; [0, 1]
+  sampling::SamplingParams sampling;
+  uint64_t seed = 0;
+  int max_tokens = 256;                // of the answer, >= 1
+  std::vector<TokenId> stop_tokens;    // EOS, EOT...: end the answer, are not part of it
+  int valid_tokens = 0;                // vocabulary without padding; 0 = smaller of the models' vocab_size()
+};
+void validate(const DecodeParams& params);  // throws kInvalidArgument
+
+enum class Finish { kNone, kStop, kLength, kContext };  // not yet, stop token, max_tokens, cache full
+
+struct DecodeStats {
+  int64_t rounds = 0, drafted = 0, accepted = 0, decode_tokens = 0;
+  std::array<int64_t, 16> drafted_by_position{}, accepted_by_position{};  // [i]: i-th drafted token of a round
+  double draft_ms = 0, verify_ms = 0;
+};
+
+class Decoder {
+ public:
+  // target / drafter: nullptr where the mode does not use it (plain: no drafter; rag: no target). Their caches hold the prompt
+  // but for `*_pending`: >= 1 tokens, the rest of each one's prompt (all but the last are prefilled in the first step).
+  // Throws kInvalidArgument, kVocabularyMismatch.
+  Decoder(LanguageModel* target, std::vector<TokenId> target_pending, LanguageModel* drafter, std::vector<TokenId> drafter_pending,
+          DecodeParams params);
+  ~Decoder();
+
+  // One round. Returns the tokens it committed to the answer (stop tokens excluded); valid until the next call.
+  std::span<const TokenId> step();
+  Finish finish() const;
+  const DecodeStats& stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ragdraft::spec

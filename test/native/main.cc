@@ -1,0 +1,42 @@
+#include <cstring>
+#include <exception>
+
+#include "tap.h"
+
+namespace tap {
+namespace {
+int failures = 0;
+}
+std::vector<Test>& tests() {
+  static std::vector<Test> all;
+  return all;
+}
+Register::Register(const char* file, const char* title, std::function<void()> body) {
+  const char* slash = std::strrchr(file, '/');
+  tests().push_back({slash ? slash + 1 : file, title, std::move(body)});
+}
+void fail(const char* file, int line, const std::string& what) {
+  if (++failures <= 20) std::printf("# %s:%d: %s\n", file, line, what.c_str());
+}
+}  // namespace tap
+
+int main(int argc, char** argv) {
+  const std::string filter = argc > 1 ? argv[1] : "";
+  int number = 0, bad = 0;
+  std::printf("TAP version 14\n");
+  for (const tap::Test& test : tap::tests()) {
+    const std::string name = std::string(test.file) + ": " + test.title;
+    if (name.find(filter) == std::string::npos) continue;
+    tap::failures = 0;
+    try {
+      test.body();
+    } catch (const std::exception& e) {
+      tap::fail(test.file, 0, std::string("uncaught: ") + e.what());
+    }
+    if (tap::failures > 0) bad++;
+    std::printf("%s %d - %s\n", tap::failures ? "not ok" : "ok", ++number, name.c_str());
+    std::fflush(stdout);
+  }
+  std::printf("1..%d\n", number);
+  return bad != 0 || number == 0;
+}
