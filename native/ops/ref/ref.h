@@ -1,0 +1,38 @@
+// The reference operations as free functions: scalar, f64 accumulation, one rounding to f32 at the end, no tricks. They define
+// what every other backend must compute (within the tolerance of its arithmetic). Shapes: native/ops/backend.h.
+#pragma once
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "ops/backend.h"
+
+namespace ragdraft::ops::ref {
+
+// A matrix as its file stores it, copied.
+class RefMatrix final : public Matrix {
+ public:
+  // Throws kUnsupportedModel (rows of broken blocks), kOutOfMemory.
+  explicit RefMatrix(const tensor::MatrixView& source);
+  tensor::MatrixView view() const { return {type_, rows, columns, data_.data()}; }
+
+ private:
+  tensor::DType type_;
+  std::vector<std::byte> data_;
+};
+
+void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out);
+void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out);
+void linear(std::span<const LinearTask> tasks, const float* x, int rows);
+void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
+                    const float* k, const float* v);
+void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
+               float* out);
+void swiglu(float* gate, const float* up, int rows, int dim);
+
+// This backend's tiles: the K block and the V block are both [kPageTokens][padded_head_dim] elements of layout.type.
+// Element (token, dim) of the block that starts at `block`; stores round to nearest even, f16 saturates.
+float load_element(const kv::KvLayout& layout, const std::byte* block, int token, int dim);
+void store_element(const kv::KvLayout& layout, std::byte* block, int token, int dim, float value);
+
+}  // namespace ragdraft::ops::ref

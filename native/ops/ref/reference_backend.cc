@@ -1,0 +1,52 @@
+// The reference operations behind the Backend contract: the oracle of every other backend.
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "base/error.h"
+#include "ops/ref/ref.h"
+
+namespace ragdraft::ops {
+namespace {
+
+class ReferenceBackend final : public Backend {
+ public:
+  std::string name() const override { return "ref"; }
+
+  std::shared_ptr<std::byte[]> allocate(size_t bytes) override {
+    constexpr std::align_val_t kAlignment{64};
+    constexpr size_t kAddressSpace = size_t{1} << 47;  // more is never there, and sanitizers abort on such requests
+    void* memory = bytes < kAddressSpace ? ::operator new(bytes, kAlignment, std::nothrow) : nullptr;
+    if (memory == nullptr) throw Error(Code::kOutOfMemory, "no memory for " + std::to_string(bytes) + " bytes");
+    std::memset(memory, 0, bytes);
+    return {static_cast<std::byte*>(memory), [](std::byte* p) { ::operator delete(p, std::align_val_t{64}); }};
+  }
+
+  std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override { return std::make_unique<ref::RefMatrix>(source); }
+
+  void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) override { ref::embed(table, tokens, out); }
+
+  void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) override {
+    ref::rms_norm(x, weight, epsilon, rows, dim, out);
+  }
+
+  void linear(std::span<const LinearTask> tasks, const float* x, int rows) override { ref::linear(tasks, x, rows); }
+
+  void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
+                      const float* k, const float* v) override {
+    ref::rope_append_kv(layout, layer, spans, rope, heads, q, k, v);
+  }
+
+  void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
+                 float* out) override {
+    ref::attention(layout, layer, spans, heads, scale, q, out);
+  }
+
+  void swiglu(float* gate, const float* up, int rows, int dim) override { ref::swiglu(gate, up, rows, dim); }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_reference_backend() { return std::make_unique<ReferenceBackend>(); }
+
+}  // namespace ragdraft::ops
