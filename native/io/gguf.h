@@ -1,5 +1,6 @@
 // GGUF v2 / v3 reader over memory-mapped files, split files included. Everything is validated before use: counts, offsets,
-// alignment, types, string lengths, overlaps. A malformed file is Error{kInvalidModel}; nothing in a file can crash us.
+// alignment, types, string lengths, overlaps. A malformed file is Error{kInvalidModel}; nothing in a file can crash us. The
+// header (metadata and tensor directory) may be 128 MiB, arrays may be nested four deep.
 // The one exception: a file that is truncated or whose disk fails *while* it is mapped raises SIGBUS (POSIX) or an in-page
 // error (Windows) at the next access to the lost pages; no check made at opening can prevent that.
 #pragma once
@@ -22,8 +23,7 @@ namespace ragdraft::io {
 //   if (const auto* tokens = array.as<std::string_view>()) for (std::string_view token : *tokens) ...
 struct MetaArray {
   uint32_t element_type = 0;  // GGUF value type id: 0..12
-  std::variant<std::vector<int64_t>, std::vector<double>, std::vector<bool>, std::vector<std::string_view>, std::vector<MetaArray>>
-      values;
+  std::variant<std::vector<int64_t>, std::vector<double>, std::vector<bool>, std::vector<std::string_view>, std::vector<MetaArray>> values;
 
   // The elements if they are int64_t, double, bool, std::string_view or MetaArray (nested), else nullptr.
   template <class T>

@@ -1,0 +1,28 @@
+// A whole file, mapped read-only. See gguf.h for what happens if it shrinks while it is mapped.
+#pragma once
+#include <cstddef>
+#include <string>
+
+namespace ragdraft::io {
+
+class MappedFile {
+ public:
+  // `path` is UTF-8. Throws kInvalidArgument (a NUL in the path), kFileNotFound, kFileRead (no permission, a directory or a
+  // pipe, a failure of the disk), kOutOfMemory (no address space left).
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::byte* data() const noexcept { return data_; }  // page-aligned; nullptr for an empty file
+  size_t size() const noexcept { return size_; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// Asks the OS to read these bytes of a mapping ahead.
+void prefetch_pages(const std::byte* data, size_t bytes) noexcept;
+
+}  // namespace ragdraft::io
