@@ -1,0 +1,35 @@
+// How weight matrices lie in memory for the CPU kernels. Plain structs: read by every instruction set's object files.
+//
+// Panels of 16 outputs follow each other; the last one is padded with outputs of value 0. Within a panel the inputs k ascend.
+//   Float formats: values[k][16 outputs] in the stored type.
+//   Integer formats: value = scale * (u - zero) - min, u unsigned, in planes of bits, each 64-byte aligned and contiguous over
+//   the whole panel. A 64-byte vector of a plane is [16 outputs][4 bytes], the operand shape of a 4-way byte dot product:
+//     low    one vector per 8 inputs:  byte j holds bits 0-3 of u for input j (its low nibble) and input 4 + j (its high one)
+//     high   Q8_0: bits 4-7 as `low` (readable alone as a 4-bit weight); Q5_K: one vector per 32 inputs, bit i of byte j is
+//            bit 4 of input 4 i + j; Q6_K: one vector per 16 inputs, bits 2i, 2i + 1 of byte j are bits 4, 5 of input 4 i + j
+//     scales per group of 32 inputs [16] f16 (Q8_0, Q4_0); [16] u8 scales, [16] u8 mins (Q4_K, Q5_K); two groups of
+//            16 inputs, [16] s8 each (Q6_K)
+//     supers per 256 inputs [16] f16 factors of the scales, then (Q4_K, Q5_K) [16] f16 factors of the mins
+//   Every number of the file is kept as it is and multiplied in f32 by the kernel: repacking loses nothing.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace ragdraft::ops {
+
+inline constexpr int kPanelOutputs = 16;
+inline constexpr int kGroupInputs = 32;   // inputs that share an activation scale
+inline constexpr int kMaxBlockRows = 8;   // activation rows one pass over a panel serves
+
+enum class PackedFormat : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ5_K, kQ6_K };
+
+struct PackedWeights {
+  PackedFormat format;
+  int64_t rows, columns;   // outputs, inputs
+  int64_t panels;          // ceil(rows / 16)
+  size_t panel_bytes;      // distance of panels, a multiple of 64
+  size_t supers, scales, high, low;  // byte offsets within a panel; float values lie at `low`
+  const uint8_t* data;     // 64-byte aligned
+};
+
+}  // namespace ragdraft::ops
