@@ -38,10 +38,10 @@ struct LinearKernels {
   void (*quantize)(const float* x, int64_t columns, int row, const InputBlock& block);
 };
 
-const LinearKernels* linear_kernels_generic();
-const LinearKernels* linear_kernels_avx2();
-const LinearKernels* linear_kernels_avx512();
-const LinearKernels* linear_kernels_avx512bf16();
-const LinearKernels* linear_kernels_neon();
+const LinearKernels& linear_kernels_generic();
+const LinearKernels& linear_kernels_avx2();
+const LinearKernels& linear_kernels_avx512();
+const LinearKernels& linear_kernels_avx512bf16();
+const LinearKernels& linear_kernels_neon();
 
 }  // namespace ragdraft::ops

@@ -1,0 +1,42 @@
+// The CPU backend: checks, layout and division of work in native/ops/cpu/*.cc, arithmetic in isa/*.cc.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "base/thread_pool.h"
+#include "ops/backend.h"
+#include "ops/cpu/dispatch.h"
+#include "ops/cpu/memory.h"
+
+namespace ragdraft::ops {
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(int threads, const std::string& isa) : kernels_(resolve_kernels(isa)), pool_(threads) {}
+
+  std::string name() const override { return std::string("cpu/") + kernels_.isa; }
+  std::shared_ptr<std::byte[]> allocate(size_t bytes) override { return allocate_zeroed(bytes); }
+
+  // pack.cc, embed.cc, linear.cc
+  std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override;
+  void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) override;
+  void linear(std::span<const LinearTask> tasks, const float* x, int rows) override;
+
+  // elementwise.cc
+  void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) override;
+  void swiglu(float* gate, const float* up, int rows, int dim) override;
+
+  // attention.cc, rope.cc
+  void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
+                      const float* k, const float* v) override;
+  void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
+                 float* out) override;
+
+ private:
+  const CpuKernels kernels_;
+  ThreadPool pool_;
+  Scratch linear_scratch_;     // inputs in the kernels' layout
+  Scratch attention_scratch_;  // of attention.cc
+};
+
+}  // namespace ragdraft::ops

@@ -1,0 +1,78 @@
+#include "ops/cpu/dispatch.h"
+
+#include <cstdlib>
+
+#include "base/error.h"
+#include "ops/cpu/cpu_features.h"
+#include "ragdraft_isa_config.h"  // generated: RAGDRAFT_HAVE_<ISA> for every variant the compiler could build
+
+namespace ragdraft::ops {
+namespace {
+
+struct Tier {
+  const char* name;
+  bool (*runs_here)(const CpuFeatures&);
+  const LinearKernels& (*linear)();
+  const AttentionKernels& (*attention)();
+  const ElementwiseKernels& (*elementwise)();
+};
+
+#define RAGDRAFT_TIER(isa, member) \
+  Tier { #isa, [](const CpuFeatures& cpu) { return cpu.member; }, linear_kernels_##isa, attention_kernels_##isa, elementwise_kernels_##isa }
+
+const Tier kTiers[] = {
+    // Best first.
+#ifdef RAGDRAFT_HAVE_AVX512BF16
+    RAGDRAFT_TIER(avx512bf16, avx512bf16),
+#endif
+#ifdef RAGDRAFT_HAVE_AVX512
+    RAGDRAFT_TIER(avx512, avx512),
+#endif
+#ifdef RAGDRAFT_HAVE_AVX2
+    RAGDRAFT_TIER(avx2, avx2),
+#endif
+#ifdef RAGDRAFT_HAVE_NEON
+    RAGDRAFT_TIER(neon, neon),
+#endif
+    RAGDRAFT_TIER(generic, always),
+};
+
+#undef RAGDRAFT_TIER
+
+std::vector<const Tier*> available() {
+  const CpuFeatures cpu = detect_cpu_features();
+  std::vector<const Tier*> tiers;
+  for (const Tier& tier : kTiers)
+    if (tier.runs_here(cpu)) tiers.push_back(&tier);
+  return tiers;
+}
+
+const Tier& find(const std::vector<const Tier*>& tiers, const std::string& name, const std::string& origin) {
+  std::string names;
+  for (const Tier* tier : tiers) {
+    if (name == tier->name) return *tier;
+    names += names.empty() ? tier->name : std::string(", ") + tier->name;
+  }
+  throw Error(Code::kInvalidArgument, origin + " \"" + name + "\" is not available here; available: " + names);
+}
+
+}  // namespace
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const Tier* tier : available()) names.emplace_back(tier->name);
+  return names;
+}
+
+CpuKernels resolve_kernels(const std::string& name) {
+  const std::vector<const Tier*> tiers = available();
+  const Tier* tier = tiers.front();
+  if (!name.empty()) {
+    tier = &find(tiers, name, "instruction set");
+  } else if (const char* wish = std::getenv("RAGDRAFT_ISA"); wish != nullptr && *wish != '\0') {
+    tier = &find(tiers, wish, "RAGDRAFT_ISA");
+  }
+  return {tier->name, tier->linear(), tier->attention(), tier->elementwise()};
+}
+
+}  // namespace ragdraft::ops
