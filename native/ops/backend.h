@@ -44,6 +44,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu/avx512", "ref", ...
+  virtual int threads() const { return 1; }
 
   // Zero-initialised, 64-byte aligned memory. Throws kOutOfMemory.
   virtual std::shared_ptr<std::byte[]> allocate(size_t bytes) = 0;
@@ -61,7 +62,7 @@ class Backend {
   virtual void linear(std::span<const LinearTask> tasks, const float* x, int rows) = 0;
 
   // Rotates q in place, rotates k, and stores k and v of every span's rows at their positions in layer `layer` of the pages.
-  // q: [rows, heads * head_dim]; k, v: [rows, kv_heads * head_dim].
+  // q: [rows, heads * head_dim], or nullptr with heads = 0 where only keys and values are wanted; k, v: [rows, kv_heads * head_dim].
   virtual void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads,
                               float* q, const float* k, const float* v) = 0;
 

@@ -1,0 +1,138 @@
+#include "addon/addon.h"
+
+#include "addon/arguments.h"
+#include "addon/channel.h"
+#include "addon/cuda_loader.h"
+#include "addon/generate_request.h"
+#include "addon/gguf_object.h"
+#include "engine/jobs.h"
+
+namespace ragdraft::addon {
+namespace {
+
+void stop_engine(void* engine) { static_cast<engine::Engine*>(engine)->stop(); }
+
+// Reports a job's end to the callback at `index`: (error | null, result | undefined). `wrap` makes the JavaScript result.
+template <class T, class Wrap>
+engine::Done<T> report(std::shared_ptr<Channel> channel, size_t index, Wrap wrap) {
+  // The job keeps the channel; dropping it here, after the last message, lets the event loop end.
+  return [channel = std::move(channel), index, wrap](const Error* error, T result) mutable {
+    std::shared_ptr<const Error> copy = error ? std::make_shared<const Error>(*error) : nullptr;
+    channel->post([copy, index, wrap, result = std::make_shared<T>(std::move(result))](Napi::Env env, const auto& callbacks) {
+      const Napi::Value problem = copy ? to_js(env, *copy).Value() : env.Null();
+      callbacks[index].Call({problem, wrap(env, *result, copy != nullptr)});
+    });
+    channel = nullptr;
+  };
+}
+
+engine::Progress progress(std::shared_ptr<Channel> channel, size_t index) {
+  return [channel = std::move(channel), index](int64_t processed, int64_t total) {
+    channel->post([=](Napi::Env env, const auto& callbacks) {
+      callbacks[index].Call({Napi::Number::New(env, double(processed)), Napi::Number::New(env, double(total))});
+    });
+  };
+}
+
+}  // namespace
+
+Addon::Addon(Napi::Env env, Napi::Object exports) : env_(env) {
+  classes_.model = Napi::Persistent(ModelHandle::define(env));
+  classes_.sequence = Napi::Persistent(SequenceHandle::define(env));
+  Napi::Array isas = Napi::Array::New(env);
+  for (const std::string& isa : ops::cpu_isas()) isas.Set(isas.Length(), isa);
+  DefineAddon(exports, {InstanceValue("isas", isas), InstanceMethod("cuda", &Addon::cuda), InstanceMethod("readGguf", &Addon::read_gguf),
+                        InstanceMethod("loadModel", &Addon::load_model), InstanceMethod("prefill", &Addon::prefill),
+                        InstanceMethod("generate", &Addon::generate), InstanceMethod("evaluate", &Addon::evaluate)});
+  // No thread of ours may outlive the environment: Node may unload this library after a Worker ends.
+  napi_add_env_cleanup_hook(env_, &stop_engine, &engine_);
+}
+
+Addon::~Addon() { napi_remove_env_cleanup_hook(env_, &stop_engine, &engine_); }
+
+Napi::Value Addon::submit(Napi::Env env, std::shared_ptr<engine::Job> job) {
+  engine_.submit(job);
+  return Napi::Function::New(env, [weak = std::weak_ptr(job)](const Napi::CallbackInfo&) {
+    if (const auto job = weak.lock()) job->cancel();
+  }, "cancel");
+}
+
+Napi::Value Addon::cuda(const Napi::CallbackInfo& info) {
+  const CudaStatus& status = load_cuda();
+  Napi::Object o = Napi::Object::New(info.Env());
+  o.Set("loaded", status.api != nullptr);
+  o.Set("devices", status.devices);
+  o.Set("module", status.path);
+  o.Set("reason", status.reason);
+  if (status.api) o.Set("archs", status.api->archs);
+  return o;
+}
+
+Napi::Value Addon::read_gguf(const Napi::CallbackInfo& info) {
+  const std::string path = string_argument(info[0], "path");
+  auto channel = std::make_shared<Channel>(info.Env(), "ragdraft:read-gguf", std::initializer_list{function_argument(info[1], "onDone")});
+  return submit(info.Env(), engine::read_gguf_job(path, report<engine::GgufPtr>(channel, 0, [](Napi::Env env, const engine::GgufPtr& file, bool failed) {
+                  return failed ? env.Undefined() : Napi::Value(gguf_object(env, *file));
+                })));
+}
+
+Napi::Value Addon::load_model(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string path = string_argument(info[0], "path");
+  const Napi::Object options = object_argument(info[1], "options");
+  const int threads = integer_argument(options.Get("threads"), "threads", 0, 256);
+  const std::string isa = string_argument(options.Get("isa"), "isa");
+  auto channel = std::make_shared<Channel>(env, "ragdraft:load-model",
+                                           std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
+  auto backend = guarded(env, [&] { return engine_.cpu_backend(threads, isa); });
+  return submit(env, engine::load_model_job(path, std::move(backend), progress(channel, 0),
+                                            report<std::shared_ptr<engine::Model>>(channel, 1, [](Napi::Env env, const std::shared_ptr<engine::Model>& model, bool failed) {
+                                              return failed ? env.Undefined() : wrap_model(env, model);
+                                            })));
+}
+
+Napi::Value Addon::prefill(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::shared_ptr<engine::Session> session = SequenceHandle::get(info[0], "sequence");
+  std::vector<TokenId> tokens = tokens_argument(info[1], "tokens");
+  auto channel = std::make_shared<Channel>(env, "ragdraft:prefill",
+                                           std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
+  auto done = report<std::monostate>(channel, 1, [](Napi::Env env, std::monostate, bool) { return env.Undefined(); });
+  return guarded(env, [&] { return submit(env, engine::prefill_job(std::move(session), std::move(tokens), progress(channel, 0), std::move(done))); });
+}
+
+Napi::Value Addon::generate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  engine::GenerateRequest request = generate_request(info[0]);
+  auto channel =
+      std::make_shared<Channel>(env, "ragdraft:generate", std::initializer_list{function_argument(info[1], "onTokens"), function_argument(info[2], "onDone")});
+  auto on_tokens = [channel](std::vector<TokenId> tokens) {
+    channel->post([tokens = std::move(tokens)](Napi::Env env, const auto& callbacks) {
+      Napi::Int32Array array = Napi::Int32Array::New(env, tokens.size());
+      std::copy(tokens.begin(), tokens.end(), array.Data());
+      callbacks[0].Call({array});
+    });
+  };
+  auto done = report<engine::Generated>(channel, 1, [](Napi::Env env, const engine::Generated& result, bool) -> Napi::Value { return stats_object(env, result); });
+  return guarded(env, [&] { return submit(env, engine::generate_job(std::move(request), std::move(on_tokens), std::move(done))); });
+}
+
+Napi::Value Addon::evaluate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::shared_ptr<engine::Session> session = SequenceHandle::get(info[0], "sequence");
+  std::vector<TokenId> tokens = tokens_argument(info[1], "tokens");
+  const int rows = integer_argument(info[2], "rows", 0, engine::Model::kMaxRows);
+  auto channel = std::make_shared<Channel>(env, "ragdraft:evaluate", std::initializer_list{function_argument(info[3], "onDone")});
+  auto done = report<std::vector<float>>(channel, 0, [](Napi::Env env, const std::vector<float>& logits, bool failed) -> Napi::Value {
+    if (failed) return env.Undefined();
+    Napi::Float32Array array = Napi::Float32Array::New(env, logits.size());
+    std::copy(logits.begin(), logits.end(), array.Data());
+    return array;
+  });
+  return guarded(env, [&] { return submit(env, engine::evaluate_job(std::move(session), std::move(tokens), rows, std::move(done))); });
+}
+
+}  // namespace ragdraft::addon
+
+using ragdraft::addon::Addon;
+NODE_API_ADDON(Addon)

@@ -1,0 +1,32 @@
+// The module: one instance for each environment (main thread, each Worker), with its own engine. See lib/native/binding.ts.
+#pragma once
+#include <napi.h>
+
+#include "addon/handles.h"
+#include "engine/engine.h"
+
+namespace ragdraft::addon {
+
+class Addon final : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports);
+  ~Addon();
+  static Addon& of(Napi::Env env) { return *env.GetInstanceData<Addon>(); }
+  const HandleClasses& classes() const { return classes_; }
+
+ private:
+  Napi::Value cuda(const Napi::CallbackInfo& info);
+  Napi::Value read_gguf(const Napi::CallbackInfo& info);
+  Napi::Value load_model(const Napi::CallbackInfo& info);
+  Napi::Value prefill(const Napi::CallbackInfo& info);
+  Napi::Value generate(const Napi::CallbackInfo& info);
+  Napi::Value evaluate(const Napi::CallbackInfo& info);
+  // Queues the job; returns its cancel function.
+  Napi::Value submit(Napi::Env env, std::shared_ptr<engine::Job> job);
+
+  napi_env env_;
+  HandleClasses classes_;
+  engine::Engine engine_;
+};
+
+}  // namespace ragdraft::addon

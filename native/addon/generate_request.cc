@@ -1,0 +1,90 @@
+#include "addon/generate_request.h"
+
+#include <limits>
+
+#include "addon/arguments.h"
+#include "addon/handles.h"
+
+namespace ragdraft::addon {
+namespace {
+
+spec::Mode mode_argument(const Napi::Value& value) {
+  const std::string name = string_argument(value, "mode");
+  if (name == "plain") return spec::Mode::kPlain;
+  if (name == "rag") return spec::Mode::kRag;
+  if (name == "lossless") return spec::Mode::kLossless;
+  if (name == "exact") return spec::Mode::kExact;
+  if (name == "paper") return spec::Mode::kPaper;
+  throw_invalid(value.Env(), "mode must be 'plain', 'rag', 'lossless', 'exact' or 'paper'");
+}
+
+const char* finish_name(spec::Finish finish) {
+  switch (finish) {
+    case spec::Finish::kStop: return "stop";
+    case spec::Finish::kLength: return "length";
+    case spec::Finish::kContext: return "context";
+    case spec::Finish::kNone: break;
+  }
+  return "none";
+}
+
+}  // namespace
+
+engine::GenerateRequest generate_request(const Napi::Value& value) {
+  constexpr double kHuge = std::numeric_limits<double>::max();
+  constexpr int kMaxInt = std::numeric_limits<int>::max();
+  const Napi::Object o = object_argument(value, "request");
+  const auto number = [&](const char* name, double low, double high) { return number_argument(o.Get(name), name, low, high); };
+  const auto integer = [&](const char* name, int low, int high) { return integer_argument(o.Get(name), name, low, high); };
+  const auto session = [&](const char* name) -> std::shared_ptr<engine::Session> {
+    const Napi::Value handle = o.Get(name);
+    return handle.IsNull() ? nullptr : SequenceHandle::get(handle, name);
+  };
+
+  engine::GenerateRequest r;
+  spec::DecodeParams& p = r.params;
+  p.mode = mode_argument(o.Get("mode"));
+  r.target = session("target");
+  r.drafter = session("drafter");
+  r.target_pending = tokens_argument(o.Get("targetPending"), "targetPending");
+  r.drafter_pending = tokens_argument(o.Get("drafterPending"), "drafterPending");
+  p.transfer = number("transfer", 0, kHuge);
+  p.plausibility = number("plausibility", 0, 1);
+  p.transfer_temperature = number("transferTemperature", 0, kHuge);
+  p.draft_length = integer("draftLength", -1, kMaxVerifyRows - 1);
+  p.max_draft_length = integer("maxDraftLength", 0, kMaxVerifyRows - 1);
+  p.confidence = number("confidence", 0, 1);
+  p.sampling.temperature = number("temperature", 0, kHuge);
+  p.sampling.top_k = integer("topK", 0, kMaxInt);
+  p.sampling.top_p = number("topP", 0, 1);
+  p.sampling.min_p = number("minP", 0, 1);
+  p.sampling.repetition_penalty = number("repetitionPenalty", 0, kHuge);
+  p.sampling.repetition_window = integer("repetitionWindow", 0, kMaxInt);
+  p.seed = bigint_argument(o.Get("seed"), "seed");
+  p.max_tokens = integer("maxTokens", 1, kMaxInt);
+  p.stop_tokens = tokens_argument(o.Get("stopTokens"), "stopTokens");
+  p.valid_tokens = integer("validTokens", 0, kMaxInt);
+  return r;
+}
+
+Napi::Object stats_object(Napi::Env env, const engine::Generated& result) {
+  const spec::DecodeStats& s = result.stats;
+  const auto counts = [&](const auto& values) {
+    Napi::Array array = Napi::Array::New(env, values.size());
+    for (size_t i = 0; i < values.size(); i++) array.Set(uint32_t(i), double(values[i]));
+    return array;
+  };
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("rounds", double(s.rounds));
+  o.Set("drafted", double(s.drafted));
+  o.Set("accepted", double(s.accepted));
+  o.Set("decodeTokens", double(s.decode_tokens));
+  o.Set("draftedByPosition", counts(s.drafted_by_position));
+  o.Set("acceptedByPosition", counts(s.accepted_by_position));
+  o.Set("draftMs", s.draft_ms);
+  o.Set("verifyMs", s.verify_ms);
+  o.Set("finish", finish_name(result.finish));
+  return o;
+}
+
+}  // namespace ragdraft::addon

@@ -1,0 +1,11 @@
+// A GGUF file's description as a JavaScript object (GgufContents of lib/native/binding.ts).
+#pragma once
+#include <napi.h>
+
+#include "io/gguf.h"
+
+namespace ragdraft::addon {
+
+Napi::Object gguf_object(Napi::Env env, const io::GgufFile& file);
+
+}  // namespace ragdraft::addon

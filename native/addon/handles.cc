@@ -1,0 +1,172 @@
+#include "addon/handles.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "addon/addon.h"
+#include "addon/arguments.h"
+#include "base/thread_pool.h"
+
+namespace ragdraft::addon {
+namespace {
+
+// Random: tells our objects from anything else that JavaScript may pass.
+constexpr napi_type_tag kModelTag = {0x1b6f0a4c52d94e7dULL, 0x9c3371e0a85fb264ULL};
+constexpr napi_type_tag kSequenceTag = {0x7e02c95d16b84af3ULL, 0xb1d84f6a093ce527ULL};
+
+template <class Handle>
+Handle* unwrap(const Napi::Value& value, const napi_type_tag& tag, const char* name, const char* what) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&tag)) {
+    throw_invalid(value.Env(), std::string(name) + " must be a " + what);
+  }
+  return Handle::Unwrap(value.As<Napi::Object>());
+}
+
+template <class T>
+T& constructor_payload(const Napi::CallbackInfo& info) {
+  if (info.Length() != 1 || !info[0].IsExternal()) throw_invalid(info.Env(), "this class cannot be constructed from JavaScript");
+  return *info[0].As<Napi::External<T>>().Data();
+}
+
+kv::KvType kv_type_argument(const Napi::Value& value) {
+  const std::string name = string_argument(value, "kv");
+  if (name == "f16") return kv::KvType::kF16;
+  if (name == "bf16") return kv::KvType::kBF16;
+  if (name == "f32") return kv::KvType::kF32;
+  throw_invalid(value.Env(), "kv must be 'f16', 'bf16' or 'f32'");
+}
+
+}  // namespace
+
+Napi::Value wrap_model(Napi::Env env, std::shared_ptr<engine::Model> model) {
+  return Addon::of(env).classes().model.New({Napi::External<std::shared_ptr<engine::Model>>::New(env, &model)});
+}
+
+Napi::Value wrap_session(Napi::Env env, std::shared_ptr<engine::Session> session) {
+  return Addon::of(env).classes().sequence.New({Napi::External<std::shared_ptr<engine::Session>>::New(env, &session)});
+}
+
+// ---- ModelHandle -------------------------------------------------------------------------------------------------------
+
+Napi::Function ModelHandle::define(Napi::Env env) {
+  return DefineClass(env, "NativeModel",
+                     {InstanceAccessor<&ModelHandle::info>("info"), InstanceMethod<&ModelHandle::create_sequence>("createSequence"),
+                      InstanceMethod<&ModelHandle::close>("close"), InstanceAccessor<&ModelHandle::closed>("closed")});
+}
+
+ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), model_(constructor_payload<std::shared_ptr<engine::Model>>(info)) {
+  Value().TypeTag(&kModelTag);
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), model_->weight_bytes());
+}
+
+ModelHandle::~ModelHandle() { drop(Env()); }
+
+void ModelHandle::drop(Napi::Env env) {
+  if (!model_) return;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -model_->weight_bytes());
+  model_ = nullptr;
+}
+
+std::shared_ptr<engine::Model> ModelHandle::get(const Napi::Value& value, const char* name) {
+  const auto* handle = unwrap<ModelHandle>(value, kModelTag, name, "model");
+  if (!handle->model_) throw to_js(value.Env(), Error(Code::kClosed, "the model is closed"));
+  return handle->model_;
+}
+
+Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<engine::Model> model = get(info.This(), "this");
+  const model::Config& c = model->config();
+  Napi::Object o = Napi::Object::New(info.Env());
+  o.Set("architecture", c.architecture);
+  o.Set("layers", c.layers);
+  o.Set("embedding", c.embedding);
+  o.Set("heads", c.heads);
+  o.Set("kvHeads", c.kv_heads);
+  o.Set("headDim", c.head_dim);
+  o.Set("feedForward", c.feed_forward);
+  o.Set("vocab", c.vocab);
+  o.Set("contextLength", c.context_length);
+  o.Set("weightBytes", double(model->weight_bytes()));
+  o.Set("backend", model->backend().name());
+  o.Set("threads", model->backend().threads());
+  return o;
+}
+
+Napi::Value ModelHandle::create_sequence(const Napi::CallbackInfo& info) {
+  const std::shared_ptr<engine::Model> model = get(info.This(), "this");
+  const Napi::Object options = object_argument(info[0], "options");
+  const int tokens = integer_argument(options.Get("contextTokens"), "contextTokens", 1, 1 << 30);
+  const kv::KvType type = kv_type_argument(options.Get("kv"));
+  return guarded(info.Env(), [&] {
+    auto sequence = std::make_unique<kv::Sequence>(model->cache(type), tokens);
+    return wrap_session(info.Env(), std::make_shared<engine::Session>(model, std::move(sequence)));
+  });
+}
+
+void ModelHandle::close(const Napi::CallbackInfo& info) { unwrap<ModelHandle>(info.This(), kModelTag, "this", "model")->drop(info.Env()); }
+
+Napi::Value ModelHandle::closed(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), unwrap<ModelHandle>(info.This(), kModelTag, "this", "model")->model_ == nullptr);
+}
+
+// ---- SequenceHandle ----------------------------------------------------------------------------------------------------
+
+Napi::Function SequenceHandle::define(Napi::Env env) {
+  return DefineClass(env, "NativeSequence",
+                     {InstanceAccessor<&SequenceHandle::length>("length"), InstanceAccessor<&SequenceHandle::context_tokens>("contextTokens"),
+                      InstanceAccessor<&SequenceHandle::kv_bytes>("kvBytes"), InstanceMethod<&SequenceHandle::fork>("fork"),
+                      InstanceMethod<&SequenceHandle::truncate>("truncate"), InstanceMethod<&SequenceHandle::fingerprint>("fingerprint"),
+                      InstanceMethod<&SequenceHandle::close>("close"), InstanceAccessor<&SequenceHandle::closed>("closed")});
+}
+
+SequenceHandle::SequenceHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), session_(constructor_payload<std::shared_ptr<engine::Session>>(info)) {
+  Value().TypeTag(&kSequenceTag);
+}
+
+std::shared_ptr<engine::Session> SequenceHandle::get(const Napi::Value& value, const char* name) {
+  const auto* handle = unwrap<SequenceHandle>(value, kSequenceTag, name, "sequence");
+  if (!handle->session_) throw to_js(value.Env(), Error(Code::kClosed, "the sequence is closed"));
+  return handle->session_;
+}
+
+Napi::Value SequenceHandle::length(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), engine::Lease(get(info.This(), "this"))->sequence->length()); });
+}
+
+Napi::Value SequenceHandle::context_tokens(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), get(info.This(), "this")->sequence->max_tokens());
+}
+
+Napi::Value SequenceHandle::kv_bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), double(engine::Lease(get(info.This(), "this"))->sequence->bytes())); });
+}
+
+Napi::Value SequenceHandle::fork(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const engine::Lease lease(get(info.This(), "this"));
+    return wrap_session(info.Env(), std::make_shared<engine::Session>(lease->model, lease->sequence->fork()));
+  });
+}
+
+void SequenceHandle::truncate(const Napi::CallbackInfo& info) {
+  const int length = integer_argument(info[0], "length", 0, 1 << 30);
+  guarded(info.Env(), [&] { engine::Lease(get(info.This(), "this"))->sequence->truncate(length); });
+}
+
+Napi::Value SequenceHandle::fingerprint(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    char text[17];
+    std::snprintf(text, sizeof text, "%016" PRIx64, engine::Lease(get(info.This(), "this"))->sequence->fingerprint());
+    return Napi::String::New(info.Env(), text);
+  });
+}
+
+void SequenceHandle::close(const Napi::CallbackInfo& info) {
+  unwrap<SequenceHandle>(info.This(), kSequenceTag, "this", "sequence")->session_ = nullptr;
+}
+
+Napi::Value SequenceHandle::closed(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), unwrap<SequenceHandle>(info.This(), kSequenceTag, "this", "sequence")->session_ == nullptr);
+}
+
+}  // namespace ragdraft::addon

@@ -1,0 +1,60 @@
+// What JavaScript holds of models and sequences. The handle is JavaScript's, the memory is shared_ptr's: a garbage-collected
+// or closed handle never takes memory away from a running request.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+
+#include "engine/session.h"
+
+namespace ragdraft::addon {
+
+class Addon;
+
+class ModelHandle final : public Napi::ObjectWrap<ModelHandle> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit ModelHandle(const Napi::CallbackInfo& info);
+  ~ModelHandle() override;
+  // The model; throws ERR_INVALID_ARGUMENT if `value` is no model, ERR_CLOSED.
+  static std::shared_ptr<engine::Model> get(const Napi::Value& value, const char* name);
+
+ private:
+  Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value create_sequence(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  Napi::Value closed(const Napi::CallbackInfo& info);
+  void drop(Napi::Env env);
+
+  std::shared_ptr<engine::Model> model_;
+};
+
+class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit SequenceHandle(const Napi::CallbackInfo& info);
+  // The session; throws ERR_INVALID_ARGUMENT if `value` is no sequence, ERR_CLOSED.
+  static std::shared_ptr<engine::Session> get(const Napi::Value& value, const char* name);
+
+ private:
+  std::shared_ptr<engine::Session> open(Napi::Env env) const;
+  Napi::Value length(const Napi::CallbackInfo& info);
+  Napi::Value context_tokens(const Napi::CallbackInfo& info);
+  Napi::Value kv_bytes(const Napi::CallbackInfo& info);
+  Napi::Value fork(const Napi::CallbackInfo& info);
+  void truncate(const Napi::CallbackInfo& info);
+  Napi::Value fingerprint(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  Napi::Value closed(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<engine::Session> session_;
+};
+
+// The handle classes of one environment.
+struct HandleClasses {
+  Napi::FunctionReference model, sequence;
+};
+Napi::Value wrap_model(Napi::Env env, std::shared_ptr<engine::Model> model);
+Napi::Value wrap_session(Napi::Env env, std::shared_ptr<engine::Session> session);
+
+}  // namespace ragdraft::addon

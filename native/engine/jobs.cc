@@ -1,0 +1,195 @@
+#include "engine/jobs.h"
+
+#include <algorithm>
+
+#include "engine/sequence_model.h"
+#include "model/load.h"
+
+namespace ragdraft::engine {
+namespace {
+
+class ReadGguf final : public Job {
+ public:
+  ReadGguf(std::string path, Done<GgufPtr> done) : path_(std::move(path)), done_(std::move(done)) {}
+  bool step() override {
+    file_ = io::GgufFile::open(path_);
+    return true;
+  }
+  void finish() override { done_(nullptr, std::move(file_)); }
+  void fail(const Error& error) override { done_(&error, nullptr); }
+
+ private:
+  std::string path_;
+  Done<GgufPtr> done_;
+  GgufPtr file_;
+};
+
+class LoadModel final : public Job {
+ public:
+  LoadModel(std::string path, std::shared_ptr<ops::Backend> backend, Progress progress, Done<std::shared_ptr<Model>> done)
+      : path_(std::move(path)), backend_(std::move(backend)), progress_(std::move(progress)), done_(std::move(done)) {}
+  bool step() override {
+    if (!loader_) {
+      loader_ = std::make_unique<model::ModelLoader>(path_, backend_);
+    } else {
+      loader_->step();
+    }
+    progress_(loader_->loaded_bytes(), loader_->total_bytes());
+    return loader_->done();
+  }
+  void finish() override { done_(nullptr, loader_->take()); }
+  void fail(const Error& error) override {
+    loader_ = nullptr;
+    done_(&error, nullptr);
+  }
+
+ private:
+  std::string path_;
+  std::shared_ptr<ops::Backend> backend_;
+  Progress progress_;
+  Done<std::shared_ptr<Model>> done_;
+  std::unique_ptr<model::ModelLoader> loader_;
+};
+
+void check_room(const Session& session, size_t tokens) {
+  const int room = session.sequence->max_tokens() - session.sequence->length();
+  if (tokens > size_t(room)) {
+    throw Error(Code::kContextOverflow, std::to_string(tokens) + " tokens do not fit: the sequence holds " + std::to_string(session.sequence->length()) +
+                                            " of at most " + std::to_string(session.sequence->max_tokens()));
+  }
+}
+
+class Prefill final : public Job {
+ public:
+  Prefill(std::shared_ptr<Session> session, std::vector<TokenId> tokens, Progress progress, Done<std::monostate> done)
+      : lease_(std::move(session)), tokens_(std::move(tokens)), progress_(std::move(progress)), done_(std::move(done)) {
+    check_room(*lease_.operator->(), tokens_.size());
+  }
+  bool step() override {
+    const size_t count = std::min<size_t>(Model::kMaxRows, tokens_.size() - next_);
+    if (count > 0) {
+      const model::SequenceRows rows{lease_->sequence.get(), std::span(tokens_).subspan(next_, count)};
+      lease_->model->forward(std::span(&rows, 1), nullptr, &cancelled());
+      next_ += count;
+      progress_(int64_t(next_), int64_t(tokens_.size()));
+    }
+    return next_ == tokens_.size();
+  }
+  void finish() override {
+    lease_.release();
+    done_(nullptr, {});
+  }
+  void fail(const Error& error) override {
+    lease_.release();
+    done_(&error, {});
+  }
+
+ private:
+  Lease lease_;
+  std::vector<TokenId> tokens_;
+  size_t next_ = 0;
+  Progress progress_;
+  Done<std::monostate> done_;
+};
+
+class Evaluate final : public Job {
+ public:
+  Evaluate(std::shared_ptr<Session> session, std::vector<TokenId> tokens, int rows, Done<std::vector<float>> done)
+      : lease_(std::move(session)), tokens_(std::move(tokens)), rows_(rows), done_(std::move(done)) {
+    check_room(*lease_.operator->(), tokens_.size());
+    check(rows >= 0 && rows <= 64, Code::kInvalidArgument, "logits are to be had for 0 to 64 rows");
+  }
+  bool step() override {
+    logits_.resize(size_t(rows_) * size_t(lease_->model->config().vocab));
+    const model::SequenceRows rows{lease_->sequence.get(), tokens_, rows_};
+    lease_->model->forward(std::span(&rows, 1), logits_.data(), &cancelled());
+    return true;
+  }
+  void finish() override {
+    lease_.release();
+    done_(nullptr, std::move(logits_));
+  }
+  void fail(const Error& error) override {
+    lease_.release();
+    done_(&error, {});
+  }
+
+ private:
+  Lease lease_;
+  std::vector<TokenId> tokens_;
+  int rows_;
+  std::vector<float> logits_;
+  Done<std::vector<float>> done_;
+};
+
+class Generate final : public Job {
+ public:
+  Generate(GenerateRequest r, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done)
+      : target_(r.target),
+        drafter_(r.drafter),
+        target_model_(r.target ? std::make_unique<SequenceModel>(*r.target, cancelled()) : nullptr),
+        drafter_model_(r.drafter ? std::make_unique<SequenceModel>(*r.drafter, cancelled()) : nullptr),
+        decoder_(target_model_.get(), std::move(r.target_pending), drafter_model_.get(), std::move(r.drafter_pending), std::move(r.params)),
+        on_tokens_(std::move(on_tokens)),
+        done_(std::move(done)) {
+    note_committed();
+  }
+  bool step() override {
+    const std::span<const TokenId> tokens = decoder_.step();
+    note_committed();
+    if (!tokens.empty()) on_tokens_({tokens.begin(), tokens.end()});
+    return decoder_.finish() != spec::Finish::kNone;
+  }
+  void finish() override {
+    const Generated result{decoder_.stats(), decoder_.finish()};
+    release();
+    done_(nullptr, result);
+  }
+  void fail(const Error& error) override {
+    // A round that broke off has left drafts in the caches.
+    if (target_) target_->sequence->truncate(std::min(target_committed_, target_->sequence->length()));
+    if (drafter_) drafter_->sequence->truncate(std::min(drafter_committed_, drafter_->sequence->length()));
+    const Generated so_far{decoder_.stats(), decoder_.finish()};
+    release();
+    done_(&error, so_far);
+  }
+
+ private:
+  void note_committed() {
+    if (target_) target_committed_ = target_->sequence->length();
+    if (drafter_) drafter_committed_ = drafter_->sequence->length();
+  }
+  void release() {
+    target_.release();
+    drafter_.release();
+  }
+
+  Lease target_, drafter_;
+  std::unique_ptr<SequenceModel> target_model_, drafter_model_;
+  spec::Decoder decoder_;
+  int target_committed_ = 0, drafter_committed_ = 0;
+  std::function<void(std::vector<TokenId>)> on_tokens_;
+  Done<Generated> done_;
+};
+
+}  // namespace
+
+std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done) { return std::make_shared<ReadGguf>(std::move(path), std::move(done)); }
+
+std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, Progress progress, Done<std::shared_ptr<Model>> done) {
+  return std::make_shared<LoadModel>(std::move(path), std::move(backend), std::move(progress), std::move(done));
+}
+
+std::shared_ptr<Job> prefill_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, Progress progress, Done<std::monostate> done) {
+  return std::make_shared<Prefill>(std::move(session), std::move(tokens), std::move(progress), std::move(done));
+}
+
+std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, int rows, Done<std::vector<float>> done) {
+  return std::make_shared<Evaluate>(std::move(session), std::move(tokens), rows, std::move(done));
+}
+
+std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done) {
+  return std::make_shared<Generate>(std::move(request), std::move(on_tokens), std::move(done));
+}
+
+}  // namespace ragdraft::engine

@@ -1,0 +1,45 @@
+// The requests. Each is told where to report by callbacks, which run on the engine thread.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/session.h"
+#include "io/gguf.h"
+#include "spec/decoder.h"
+
+namespace ragdraft::engine {
+
+// Called exactly once a job.
+template <class T>
+using Done = std::function<void(const Error* error, T result)>;
+
+using GgufPtr = std::shared_ptr<const io::GgufFile>;
+std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done);
+
+using Progress = std::function<void(int64_t processed, int64_t total)>;
+std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, Progress progress, Done<std::shared_ptr<Model>> done);
+
+// Appends `tokens` in passes of Transformer::kMaxRows; an abort keeps what whole passes wrote. Throws kBusy, kContextOverflow.
+std::shared_ptr<Job> prefill_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, Progress progress, Done<std::monostate> done);
+
+// Appends `tokens` in one pass; the logits of the last `rows`, [rows, vocab]. Throws kBusy, kContextOverflow.
+std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, int rows, Done<std::vector<float>> done);
+
+struct GenerateRequest {
+  std::shared_ptr<Session> target, drafter;  // null where the mode does not use it
+  std::vector<TokenId> target_pending, drafter_pending;
+  spec::DecodeParams params;
+};
+struct Generated {
+  spec::DecodeStats stats;
+  spec::Finish finish = spec::Finish::kNone;
+};
+// Whatever ends it, both sequences hold prompt + committed answer but for the last token (or less of the prompt, when aborted
+// before the first round). An error comes with the statistics so far. Throws kBusy and what spec::Decoder throws.
+std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done);
+
+}  // namespace ragdraft::engine

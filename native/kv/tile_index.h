@@ -1,0 +1,21 @@
+// Element index of (dimension d, token t) inside a K or V block of a page tile, as the CPU kernels lay them out.
+#pragma once
+#include <cstddef>
+
+#include "kv/layout.h"
+
+namespace ragdraft::kv {
+
+// F16, F32: K is [head_dim][64 tokens], a vector being 16 keys of one dimension; V is [64 tokens][head_dim].
+// BF16: operands of a pairwise dot product: K is [head_dim / 2][64 tokens][2], V is [64 / 2 tokens][head_dim][2].
+inline size_t k_index(const KvLayout& layout, int d, int t) {
+  if (layout.type == KvType::kBF16) return (size_t(d / 2) * kPageTokens + size_t(t)) * 2 + size_t(d % 2);
+  return size_t(d) * kPageTokens + size_t(t);
+}
+inline size_t v_index(const KvLayout& layout, int d, int t) {
+  const auto stride = size_t(layout.padded_head_dim());
+  if (layout.type == KvType::kBF16) return (size_t(t / 2) * stride + size_t(d)) * 2 + size_t(t % 2);
+  return size_t(t) * stride + size_t(d);
+}
+
+}  // namespace ragdraft::kv

@@ -1,0 +1,117 @@
+#include "model/transformer.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace ragdraft::model {
+
+// Activations of one pass, [kMaxRows, ...] each.
+struct Transformer::Workspace {
+  std::vector<std::shared_ptr<std::byte[]>> memory;
+  float *x, *normed, *q, *k, *v, *attended, *gate, *up;
+  std::vector<TokenId> tokens;
+  std::vector<kv::KvSpan> spans;
+
+  Workspace(const Config& c, ops::Backend& backend) {
+    const auto buffer = [&](int64_t columns) {
+      memory.push_back(backend.allocate(size_t(kMaxRows) * size_t(columns) * sizeof(float)));
+      return reinterpret_cast<float*>(memory.back().get());
+    };
+    x = buffer(c.embedding);
+    normed = buffer(c.embedding);
+    q = buffer(int64_t(c.heads) * c.head_dim);
+    k = buffer(int64_t(c.kv_heads) * c.head_dim);
+    v = buffer(int64_t(c.kv_heads) * c.head_dim);
+    attended = buffer(int64_t(c.heads) * c.head_dim);
+    gate = buffer(c.feed_forward);
+    up = buffer(c.feed_forward);
+  }
+};
+
+Transformer::Transformer(std::shared_ptr<const io::GgufFile> file, Config config, Weights weights, std::shared_ptr<ops::Backend> backend)
+    : file_(std::move(file)), config_(std::move(config)), backend_(std::move(backend)), weights_(std::move(weights)) {
+  workspace_ = std::make_unique<Workspace>(config_, *backend_);
+  weight_bytes_ = int64_t(weights_.output->bytes);
+  for (const LayerWeights& w : weights_.layers) {
+    for (const auto* m : {&w.q, &w.k, &w.v, &w.attention_output, &w.gate, &w.up, &w.down}) weight_bytes_ += int64_t((*m)->bytes);
+  }
+}
+
+Transformer::~Transformer() = default;
+
+std::shared_ptr<kv::Cache> Transformer::cache(kv::KvType type) {
+  const std::lock_guard lock(caches_mutex_);
+  const auto index = size_t(type);
+  if (caches_.size() <= index) caches_.resize(index + 1);
+  std::shared_ptr<kv::Cache> cache = caches_[index].lock();
+  if (!cache) {
+    const kv::KvLayout layout{config_.layers, config_.kv_heads, config_.head_dim, type};
+    cache = std::make_shared<kv::Cache>(layout, [backend = backend_](size_t bytes) { return backend->allocate(bytes); });
+    caches_[index] = cache;
+  }
+  return cache;
+}
+
+void Transformer::forward(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel) {
+  Workspace& ws = *workspace_;
+  const Config& c = config_;
+  check(!batch.empty(), Code::kInvalidArgument, "a forward pass needs at least one sequence");
+
+  // Gather: rows of all sequences, one after the other.
+  ws.tokens.clear();
+  ws.spans.clear();
+  int wanted = 0;
+  for (const SequenceRows& part : batch) {
+    const int rows = int(part.tokens.size());
+    check(rows >= 1 && int(ws.tokens.size()) + rows <= kMaxRows, Code::kInvalidArgument, "a pass takes 1 to 256 rows");
+    check(part.logit_rows >= 0 && part.logit_rows <= rows, Code::kInvalidArgument, "more logits are wanted than there are rows");
+    for (TokenId token : part.tokens) check(token >= 0 && token < c.vocab, Code::kInvalidArgument, "a token id is outside the vocabulary");
+    check(part.sequence->layout().type == batch.front().sequence->layout().type, Code::kInvalidArgument, "the sequences of a pass differ in KV type");
+    std::byte* const* pages = part.sequence->prepare_append(rows);
+    ws.spans.push_back({pages, int(ws.tokens.size()), rows, part.sequence->length()});
+    ws.tokens.insert(ws.tokens.end(), part.tokens.begin(), part.tokens.end());
+    wanted += part.logit_rows;
+  }
+  const int rows = int(ws.tokens.size());
+  const kv::KvLayout& layout = batch.front().sequence->layout();
+  const float scale = 1.0f / std::sqrt(float(c.head_dim));
+  const auto linear = [&](std::initializer_list<ops::LinearTask> tasks, const float* x) { backend_->linear(std::span(tasks.begin(), tasks.size()), x, rows); };
+
+  backend_->embed(weights_.embedding, ws.tokens, ws.x);
+  for (int i = 0; i < c.layers; i++) {
+    if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(Code::kAborted, "the request was aborted");
+    const LayerWeights& w = weights_.layers[size_t(i)];
+    backend_->rms_norm(ws.x, w.attention_norm.get(), c.norm_epsilon, rows, c.embedding, ws.normed);
+    const ops::LinearTask k{w.k.get(), w.k_bias.get(), ws.k}, v{w.v.get(), w.v_bias.get(), ws.v};
+    if (wanted == 0 && i == c.layers - 1) {  // nothing reads what follows: a prefill ends with the last layer's keys and values
+      linear({k, v}, ws.normed);
+      backend_->rope_append_kv(layout, i, ws.spans, c.rope, 0, nullptr, ws.k, ws.v);
+      break;
+    }
+    linear({{w.q.get(), w.q_bias.get(), ws.q}, k, v}, ws.normed);
+    backend_->rope_append_kv(layout, i, ws.spans, c.rope, c.heads, ws.q, ws.k, ws.v);
+    backend_->attention(layout, i, ws.spans, c.heads, scale, ws.q, ws.attended);
+    linear({{w.attention_output.get(), nullptr, ws.x, true}}, ws.attended);
+    backend_->rms_norm(ws.x, w.feed_forward_norm.get(), c.norm_epsilon, rows, c.embedding, ws.normed);
+    linear({{w.gate.get(), nullptr, ws.gate}, {w.up.get(), nullptr, ws.up}}, ws.normed);
+    backend_->swiglu(ws.gate, ws.up, rows, c.feed_forward);
+    linear({{w.down.get(), nullptr, ws.x, true}}, ws.gate);
+  }
+
+  if (wanted > 0) {  // only the wanted rows meet the output matrix, all of them in one pass
+    int row = 0;
+    for (size_t p = 0; p < batch.size(); p++) {
+      const int from = ws.spans[p].first_row + ws.spans[p].rows - batch[p].logit_rows;
+      std::memmove(ws.x + int64_t(row) * c.embedding, ws.x + int64_t(from) * c.embedding, size_t(batch[p].logit_rows) * size_t(c.embedding) * sizeof(float));
+      row += batch[p].logit_rows;
+    }
+    backend_->rms_norm(ws.x, weights_.output_norm.get(), c.norm_epsilon, wanted, c.embedding, ws.normed);
+    const ops::LinearTask output{weights_.output.get(), nullptr, logits};
+    backend_->linear(std::span(&output, 1), ws.normed, wanted);
+  }
+  for (const SequenceRows& part : batch) part.sequence->advance(int(part.tokens.size()));
+}
+
+}  // namespace ragdraft::model

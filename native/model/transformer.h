@@ -1,0 +1,56 @@
+// The forward pass of Llama-family models, written once against ops::Backend.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "io/gguf.h"
+#include "kv/sequence.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "ops/backend.h"
+
+namespace ragdraft::model {
+
+// Rows of one sequence within a batch: `tokens` are appended to it.
+struct SequenceRows {
+  kv::Sequence* sequence;
+  std::span<const TokenId> tokens;
+  int logit_rows = 0;  // logits are wanted for the last so many tokens
+};
+
+class Transformer {
+ public:
+  // Most rows of one pass: larger batches gain nothing on a CPU, and cancellation is checked between passes.
+  static constexpr int kMaxRows = 256;
+
+  Transformer(std::shared_ptr<const io::GgufFile> file, Config config, Weights weights, std::shared_ptr<ops::Backend> backend);
+  ~Transformer();
+
+  const Config& config() const { return config_; }
+  const ops::Backend& backend() const { return *backend_; }
+  int64_t weight_bytes() const { return weight_bytes_; }
+  // The cache that all sequences of this model with one KV type share.
+  std::shared_ptr<kv::Cache> cache(kv::KvType type);
+
+  // Appends all rows (1..kMaxRows in total, sequences distinct, token ids in range) in one pass and writes the wanted logits,
+  // [sum of logit_rows, vocab], in batch order. A row's logits and cache entries do not depend on what else is in the batch.
+  // When `cancel` becomes true the pass ends early with Error{kAborted}; on any error no sequence has grown.
+  // Throws kInvalidArgument, kContextOverflow, kOutOfMemory, kAborted. Engine thread only.
+  void forward(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel = nullptr);
+
+ private:
+  struct Workspace;
+  const std::shared_ptr<const io::GgufFile> file_;  // the embedding stays mapped
+  const Config config_;
+  const std::shared_ptr<ops::Backend> backend_;
+  const Weights weights_;
+  int64_t weight_bytes_ = 0;
+  std::unique_ptr<Workspace> workspace_;
+  std::mutex caches_mutex_;
+  std::vector<std::weak_ptr<kv::Cache>> caches_;  // by KvType
+};
+
+}  // namespace ragdraft::model

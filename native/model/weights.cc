@@ -1,0 +1,100 @@
+#include "model/weights.h"
+
+#include <functional>
+
+#include "base/error.h"
+
+namespace ragdraft::model {
+
+struct WeightsLoader::Impl {
+  struct Task {
+    const io::TensorInfo* tensor;
+    std::function<void()> pack;
+  };
+  std::shared_ptr<const io::GgufFile> file;
+  ops::Backend& backend;
+  Weights weights;
+  std::vector<Task> tasks;
+  size_t next = 0;
+  int64_t packed = 0, total = 0;
+
+  Impl(std::shared_ptr<const io::GgufFile> file, ops::Backend& backend) : file(std::move(file)), backend(backend) {}
+
+  const io::TensorInfo& expect(const std::string& name, std::vector<int64_t> shape) {
+    const io::TensorInfo* tensor = file->tensor(name);
+    if (!tensor) throw Error(Code::kInvalidModel, "the model lacks tensor " + name);
+    if (tensor->shape != shape) {
+      const auto text = [](const std::vector<int64_t>& dims) {
+        std::string s = "[";
+        for (size_t i = 0; i < dims.size(); i++) s += (i ? ", " : "") + std::to_string(dims[i]);
+        return s + "]";
+      };
+      throw Error(Code::kInvalidModel, "tensor " + name + " has shape " + text(tensor->shape) + "; the metadata asks for " + text(shape));
+    }
+    (void)io::as_matrix(*tensor);  // refuses types that we do not run
+    return *tensor;
+  }
+  void add(const io::TensorInfo& tensor, std::function<void()> pack) {
+    total += int64_t(tensor.bytes);
+    tasks.push_back({&tensor, std::move(pack)});
+  }
+  void matrix(const std::string& name, int64_t rows, int64_t columns, std::unique_ptr<ops::Matrix>& out) {
+    const io::TensorInfo& tensor = expect(name, {columns, rows});
+    add(tensor, [this, &tensor, &out] { out = backend.pack(io::as_matrix(tensor)); });
+  }
+  void vector(const std::string& name, int64_t size, Vector& out) {
+    const io::TensorInfo& tensor = expect(name, {size});
+    add(tensor, [this, &tensor, &out, size] {
+      const std::shared_ptr<std::byte[]> memory = backend.allocate(size_t(size) * sizeof(float));
+      out = Vector(memory, reinterpret_cast<float*>(memory.get()));
+      const tensor::MatrixView view = io::as_matrix(tensor);
+      tensor::dequantize_row(view.type, view.data, size, out.get());
+    });
+  }
+};
+
+WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& c, ops::Backend& backend)
+    : impl_(std::make_unique<Impl>(std::move(file), backend)) {
+  Impl& load = *impl_;
+  Weights& w = load.weights;
+  const int64_t q = int64_t(c.heads) * c.head_dim, kv = int64_t(c.kv_heads) * c.head_dim;
+
+  w.embedding = io::as_matrix(load.expect("token_embd.weight", {c.embedding, c.vocab}));
+  w.layers.resize(size_t(c.layers));
+  for (int i = 0; i < c.layers; i++) {
+    LayerWeights& layer = w.layers[size_t(i)];
+    const auto name = [&](const char* part) { return "blk." + std::to_string(i) + "." + part; };
+    load.vector(name("attn_norm.weight"), c.embedding, layer.attention_norm);
+    load.matrix(name("attn_q.weight"), q, c.embedding, layer.q);
+    load.matrix(name("attn_k.weight"), kv, c.embedding, layer.k);
+    load.matrix(name("attn_v.weight"), kv, c.embedding, layer.v);
+    if (c.qkv_bias) {
+      load.vector(name("attn_q.bias"), q, layer.q_bias);
+      load.vector(name("attn_k.bias"), kv, layer.k_bias);
+      load.vector(name("attn_v.bias"), kv, layer.v_bias);
+    }
+    load.matrix(name("attn_output.weight"), c.embedding, q, layer.attention_output);
+    load.vector(name("ffn_norm.weight"), c.embedding, layer.feed_forward_norm);
+    load.matrix(name("ffn_gate.weight"), c.feed_forward, c.embedding, layer.gate);
+    load.matrix(name("ffn_up.weight"), c.feed_forward, c.embedding, layer.up);
+    load.matrix(name("ffn_down.weight"), c.embedding, c.feed_forward, layer.down);
+  }
+  load.vector("output_norm.weight", c.embedding, w.output_norm);
+  const bool tied = load.file->tensor("output.weight") == nullptr;
+  load.matrix(tied ? "token_embd.weight" : "output.weight", c.vocab, c.embedding, w.output);
+}
+
+WeightsLoader::~WeightsLoader() = default;
+bool WeightsLoader::done() const { return impl_->next == impl_->tasks.size(); }
+int64_t WeightsLoader::packed_bytes() const { return impl_->packed; }
+int64_t WeightsLoader::total_bytes() const { return impl_->total; }
+
+void WeightsLoader::step() {
+  const Impl::Task& task = impl_->tasks[impl_->next++];
+  task.pack();
+  impl_->packed += int64_t(task.tensor->bytes);
+}
+
+Weights WeightsLoader::take() { return std::move(impl_->weights); }
+
+}  // namespace ragdraft::model

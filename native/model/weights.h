@@ -1,0 +1,48 @@
+// The tensors of a Llama-family model, packed for one backend.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "io/gguf.h"
+#include "model/config.h"
+#include "ops/backend.h"
+
+namespace ragdraft::model {
+
+using Vector = std::shared_ptr<float[]>;  // norm weights and biases, in backend memory
+
+struct LayerWeights {
+  Vector attention_norm, feed_forward_norm;                     // [embedding]
+  std::unique_ptr<ops::Matrix> q, k, v;                         // [heads * head_dim, embedding], [kv_heads * head_dim, embedding] x 2
+  Vector q_bias, k_bias, v_bias;                                // null unless Config::qkv_bias
+  std::unique_ptr<ops::Matrix> attention_output;                // [embedding, heads * head_dim]
+  std::unique_ptr<ops::Matrix> gate, up;                        // [feed_forward, embedding]
+  std::unique_ptr<ops::Matrix> down;                            // [embedding, feed_forward]
+};
+
+struct Weights {
+  tensor::MatrixView embedding;  // [vocab, embedding], stays in the file mapping
+  std::vector<LayerWeights> layers;
+  Vector output_norm;                   // [embedding]
+  std::unique_ptr<ops::Matrix> output;  // [vocab, embedding]; the embedding itself where the file has no output.weight
+};
+
+// Packs tensor by tensor, so that a loader can report progress and stop in between.
+class WeightsLoader {
+ public:
+  // Checks that every tensor exists with the shape that `config` asks for. Throws kInvalidModel, kUnsupportedModel.
+  WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& config, ops::Backend& backend);
+  ~WeightsLoader();
+
+  bool done() const;
+  void step();  // packs one tensor; throws kOutOfMemory
+  int64_t packed_bytes() const;  // of the file's tensors so far
+  int64_t total_bytes() const;
+  Weights take();  // once, when done()
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ragdraft::model

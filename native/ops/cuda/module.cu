@@ -1,0 +1,27 @@
+// The CUDA module's one exported symbol. Kernels join it here as the backend grows.
+#include <cuda_runtime.h>
+
+#include <cstdio>
+
+#include "ops/cuda/module.h"
+
+#if defined(_WIN32)
+#define RAGDRAFT_EXPORT extern "C" __declspec(dllexport)
+#else
+#define RAGDRAFT_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+#ifndef RAGDRAFT_CUDA_ARCHS
+#define RAGDRAFT_CUDA_ARCHS "?"
+#endif
+
+static int device_count(char* err, size_t errlen) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess) return count;
+  snprintf(err, errlen, "%s: %s", cudaGetErrorName(status), cudaGetErrorString(status));
+  return -1;
+}
+
+static const ragdraft_cuda_api api = {RAGDRAFT_CUDA_ABI, sizeof(ragdraft_cuda_api), RAGDRAFT_CUDA_ARCHS, device_count};
+
+RAGDRAFT_EXPORT const ragdraft_cuda_api* ragdraft_cuda_get_api(uint32_t abi) { return abi == RAGDRAFT_CUDA_ABI ? &api : nullptr; }
