@@ -1,0 +1,85 @@
+/** node-llama-cpp behind a child process. Optional: `npm run peers:install` puts it in place; nothing in the package needs it. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import * as path from 'node:path'
+
+const root = path.resolve(__dirname, '..', '..')
+const folder = path.join(root, 'bench', 'peers')
+
+/** Why the peer cannot be used, or undefined if it is installed. For `t.skip`. */
+export function peerMissing(): string | undefined {
+  const binary = path.join(folder, 'node_modules', '@node-llama-cpp', `${process.platform}-${process.arch}`)
+  return existsSync(binary) ? undefined : 'node-llama-cpp is not installed: npm run peers:install'
+}
+
+export interface PeerOptions {
+  modelPath: string
+  contextSize: number
+  /** 0 or absent: the peer's own default. */
+  threads?: number
+  flashAttention?: boolean
+  kv?: 'F16' | 'BF16' | 'F32' | 'Q8_0'
+  batchSize?: number
+}
+
+export class Peer {
+  #child: ChildProcess
+  #next = 0
+  #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
+
+  private constructor() {
+    this.#child = fork(path.join(folder, 'worker.mjs'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced' })
+    this.#child.on('message', (message: { id: number; result?: unknown; error?: string }) => {
+      const call = this.#waiting.get(message.id)
+      this.#waiting.delete(message.id)
+      if (message.error !== undefined) call?.reject(new Error(`node-llama-cpp: ${message.error}`))
+      else call?.resolve(message.result)
+    })
+    this.#child.on('exit', (code, signal) => {
+      for (const call of this.#waiting.values()) call.reject(new Error(`node-llama-cpp ended: ${signal ?? code}`))
+      this.#waiting.clear()
+    })
+  }
+
+  static async load(options: PeerOptions): Promise<Peer> {
+    const peer = new Peer()
+    try {
+      await peer.#call('load', { ...options })
+      return peer
+    } catch (error) {
+      peer.close()
+      throw error
+    }
+  }
+
+  #call<T>(command: string, args: object): Promise<T> {
+    const id = this.#next++
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#child.send({ id, command, ...args })
+    })
+  }
+
+  /** Logits of the last `rows` of `tokens`, evaluated from an empty context. */
+  async logits(tokens: readonly number[], rows: number): Promise<number[][]> {
+    return (await this.#call<{ logits: number[][] }>('logits', { tokens, rows })).logits
+  }
+
+  /** Appends tokens without wanting logits; the time it took, in ms. */
+  async append(tokens: readonly number[]): Promise<number> {
+    return (await this.#call<{ ms: number }>('append', { tokens })).ms
+  }
+
+  /** One pass over `tokens` with a greedy choice at each of the last `rows`, rolled back afterwards; the pass's time in ms. */
+  async step(tokens: readonly number[], rows: number): Promise<{ ms: number; top: number[] }> {
+    return this.#call('step', { tokens, rows })
+  }
+
+  async tokenize(text: string): Promise<number[]> {
+    return (await this.#call<{ tokens: number[] }>('tokenize', { text })).tokens
+  }
+
+  close(): void {
+    this.#child.disconnect()
+  }
+}
