@@ -7,7 +7,6 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "io/gguf_error.h"
 
 #ifdef _WIN32
 #ifndef NOMINMAX
