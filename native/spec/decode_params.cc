@@ -1,0 +1,25 @@
+#include <cmath>
+
+#include "base/error.h"
+#include "spec/decoder.h"
+
+namespace ragdraft::spec {
+
+void validate(const DecodeParams& params) {
+  constexpr Code kBad = Code::kInvalidArgument;
+  constexpr int kMaxDraft = kMaxVerifyRows - 1;
+  sampling::validate(params.sampling);
+  check(params.mode >= Mode::kPlain && params.mode <= Mode::kPaper, kBad, "mode is not one of the five modes");
+  check(std::isfinite(params.transfer) && params.transfer >= 0, kBad, "transfer must be a finite number >= 0");
+  check(params.plausibility >= 0 && params.plausibility <= 1, kBad, "plausibility must be in [0, 1]");
+  check(std::isfinite(params.transfer_temperature) && params.transfer_temperature > 0, kBad,
+        "transfer_temperature must be a finite number > 0");
+  check(params.draft_length >= -1 && params.draft_length <= kMaxDraft, kBad, "draft_length must be 0..16, or -1 for automatic");
+  check(params.max_draft_length >= 0 && params.max_draft_length <= kMaxDraft, kBad, "max_draft_length must be 0..16");
+  check(params.confidence >= 0 && params.confidence <= 1, kBad, "confidence must be in [0, 1]");
+  check(params.max_tokens >= 1, kBad, "max_tokens must be >= 1");
+  check(params.valid_tokens >= 0, kBad, "valid_tokens must be >= 0 (0 = the smaller vocabulary)");
+  for (const TokenId token : params.stop_tokens) check(token >= 0, kBad, "stop tokens must be >= 0");
+}
+
+}  // namespace ragdraft::spec

@@ -1,0 +1,44 @@
+// One model's side of the answer: its cache, and the committed tokens that the cache still lacks.
+// Invariant between rounds: cache + pending = prompt + answer. In a round the pending tokens and drafts are appended; commit()
+// or rollback() cuts off whatever was not committed.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "spec/language_model.h"
+
+namespace ragdraft::spec {
+
+class Lane {
+ public:
+  // model: outlives the lane; its cache holds the prompt but for `pending`.
+  Lane(LanguageModel& model, std::vector<TokenId> pending);
+
+  int vocab_size() const { return model_.vocab_size(); }
+  // Committed tokens that the cache lacks: 1 or 2 between rounds, more after rounds without this model.
+  int pending() const { return int(pending_.size()); }
+
+  // How many tokens the cache could take beyond the pending ones; negative: not even those fit.
+  int room() const;
+
+  // Appends all pending tokens but the last, in chunks, without logits. They must fit.
+  void prefill();
+
+  // Appends what this round has not appended yet of pending + drafts, and writes the logits of the last `logit_rows` of it.
+  // drafts: all tokens proposed so far in this round. There must be something to append.
+  void advance(std::span<const TokenId> drafts, int logit_rows, float* logits);
+
+  // Ends the round. committed: `accepted` drafts, then tokens that the cache cannot hold yet.
+  void commit(std::span<const TokenId> committed, int accepted);
+  // Undoes the round. Also right after a pass that threw half-way.
+  void rollback();
+
+ private:
+  LanguageModel& model_;
+  std::vector<TokenId> pending_;
+  std::vector<TokenId> batch_;  // reused
+  int length_;                  // committed tokens in the cache
+  int appended_ = 0;            // of pending + drafts, in this round
+};
+
+}  // namespace ragdraft::spec

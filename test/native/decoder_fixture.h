@@ -1,0 +1,87 @@
+// A target and a drafter of a few tokens with different prompts, and a run of the decoder over them that checks the caches,
+// the statistics and the returned tokens after every step.
+#pragma once
+#include <algorithm>
+#include <string>
+
+#include "spec/decoder.h"
+#include "table_model.h"
+#include "tap.h"
+
+namespace fixture {
+
+using ragdraft::spec::DecodeParams;
+using ragdraft::spec::DecodeStats;
+using ragdraft::spec::Decoder;
+using ragdraft::spec::Finish;
+using ragdraft::spec::Mode;
+using table::Table;
+using table::Tokens;
+
+struct Setup {
+  Table target{}, drafter{.disagreement = 0.7f};
+  Tokens target_prompt{0, 1, 2, 3, 4, 5, 0, 2}, drafter_prompt{3, 0, 2};  // equal last two tokens: the tables look no further
+  int target_cached = 5, drafter_cached = 0;                             // tokens of the prompts that the caches hold already
+  int target_max = 1 << 20, drafter_max = 1 << 20;
+};
+
+struct Result {
+  Tokens answer;
+  Finish finish;
+  DecodeStats stats;
+  int drafter_passes = 0;
+  bool operator==(const Result& other) const { return answer == other.answer && finish == other.finish; }
+};
+
+// Whether `cache` is a beginning of prompt + answer that lacks 0..max_pending tokens.
+inline bool holds(const Tokens& cache, Tokens prompt, const Tokens& answer, size_t max_pending) {
+  prompt.insert(prompt.end(), answer.begin(), answer.end());
+  return cache.size() <= prompt.size() && cache.size() + max_pending >= prompt.size() &&
+         std::equal(cache.begin(), cache.end(), prompt.begin());
+}
+
+inline Result run(const Setup& setup, const DecodeParams& params) {
+  table::Model target(setup.target, {setup.target_prompt.begin(), setup.target_prompt.begin() + setup.target_cached},
+                      setup.target_max);
+  table::Model drafter(setup.drafter, {setup.drafter_prompt.begin(), setup.drafter_prompt.begin() + setup.drafter_cached},
+                       setup.drafter_max);
+  Decoder decoder(params.mode == Mode::kRag ? nullptr : &target,
+                  {setup.target_prompt.begin() + setup.target_cached, setup.target_prompt.end()},
+                  params.mode == Mode::kPlain ? nullptr : &drafter,
+                  {setup.drafter_prompt.begin() + setup.drafter_cached, setup.drafter_prompt.end()}, params);
+  Result result;
+  int64_t drafted_before = 0;
+  while (decoder.finish() == Finish::kNone) {
+    const auto step = decoder.step();
+    result.answer.insert(result.answer.end(), step.begin(), step.end());
+    const DecodeStats& stats = decoder.stats();
+    const bool stopped = decoder.finish() == Finish::kStop, context = decoder.finish() == Finish::kContext;
+    if (step.empty() && !stopped && !context) tap::fail(__FILE__, __LINE__, "an empty step without an end");
+    CHECK(stats.decode_tokens == int64_t(result.answer.size()));
+    CHECK(stats.accepted <= stats.drafted);
+    if (!stopped) CHECK(stats.decode_tokens == stats.rounds + stats.accepted);
+    if (stopped) CHECK(stats.rounds + stats.accepted - stats.decode_tokens <= 2);
+    if (context) continue;
+    // A cache lacks one token; the drafter's lacks two after it was fully believed, and more when it sat out rounds.
+    if (params.mode != Mode::kRag) CHECK(holds(target.cache(), setup.target_prompt, result.answer, 1));
+    const size_t behind = params.mode == Mode::kRag ? 1 : stats.drafted > drafted_before ? 2 : 1 << 20;
+    if (params.mode != Mode::kPlain) CHECK(holds(drafter.cache(), setup.drafter_prompt, result.answer, behind));
+    drafted_before = stats.drafted;
+  }
+  int64_t drafted = 0, accepted = 0;
+  for (size_t i = 0; i < 16; i++) {
+    const int64_t at = decoder.stats().drafted_by_position[i], stood = decoder.stats().accepted_by_position[i];
+    CHECK(stood <= at && (i == 0 || at <= decoder.stats().drafted_by_position[i - 1]));
+    drafted += at;
+    accepted += stood;
+  }
+  CHECK(drafted == decoder.stats().drafted && accepted == decoder.stats().accepted);
+  CHECK(int(result.answer.size()) <= params.max_tokens);
+  CHECK(decoder.step().empty());  // after the end nothing happens any more
+  result.finish = decoder.finish();
+  result.stats = decoder.stats();
+  result.drafter_passes = drafter.passes;
+  return result;
+}
+
+}  // namespace fixture
