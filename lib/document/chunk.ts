@@ -1,0 +1,169 @@
+import { RagdraftError } from '../errors'
+import { codePointCuts, graphemeCuts, SEPARATORS, separatorCuts } from './separators'
+
+/** A half-open range of UTF-16 character offsets: `document.slice(start, end)`. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** One chunk of a document. */
+export interface Chunk extends Span {
+  /** Position in the document, from 0. */
+  readonly index: number
+  /** Length in tokens: `countTokens` of exactly this slice. */
+  readonly tokens: number
+}
+
+export interface ChunkOptions {
+  /** Upper bound of a chunk's length in tokens, an integer of at least 1. Default 512. */
+  readonly maxTokens?: number | undefined
+  /** Number of tokens of a text, without special tokens. Called with pieces of the document. */
+  readonly countTokens: (text: string) => number
+}
+
+/** The reference's chunk length, in tokens. */
+export const DEFAULT_CHUNK_TOKENS = 512
+
+// Pieces longer than this many characters per allowed token are cut further without being counted: a tokenizer may be slow on a
+// giant word, and merging undoes a cut that was not needed. English has about 4.4 characters per token, code 3, Chinese 1.
+const UNCOUNTED_CHARS_PER_TOKEN = 8
+
+// Pieces shorter than maxTokens / 8 characters are counted together: that is at most about 1/32 of an English chunk, and bounds the
+// number of calls by 16 per maxTokens characters whatever the text looks like.
+const GRAIN_DIVISOR = 8
+
+// Levels of `cut`: the separators, then graphemes, then code points.
+const GRAPHEMES = SEPARATORS.length
+const CODE_POINTS = GRAPHEMES + 1
+
+/** A piece that is never cut again; chunks are runs of these. */
+interface Leaf {
+  readonly end: number
+  readonly tokens: number
+}
+
+/**
+ * Cuts a text into chunks of at most `maxTokens` tokens.
+ *
+ * The text is split at the coarsest separator (paragraph, line, sentence, clause, word, grapheme, code point), recursively where a
+ * piece is too long; neighbouring pieces are then merged from the left as long as they fit. The chunks tile the text: the first
+ * starts at 0, each starts where the one before ends, the last ends at `text.length`. Surrogate pairs are never split, graphemes
+ * only where one alone exceeds `maxTokens`.
+ *
+ * Every piece is counted once, and every chunk once or twice more, because the tokens of a text are not the sum of the tokens of
+ * its parts.
+ *
+ * @returns no chunk for the empty text.
+ * @throws ERR_INVALID_ARGUMENT if `maxTokens` is not a positive integer, or one character alone has more tokens.
+ */
+export function chunkText(text: string, { maxTokens = DEFAULT_CHUNK_TOKENS, countTokens }: ChunkOptions): Chunk[] {
+  if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
+    throw new RagdraftError('ERR_INVALID_ARGUMENT', `maxTokens must be a positive integer, not ${maxTokens}`)
+  }
+  const leaves: Leaf[] = []
+  if (text.length > 0) split(text, 0, 0, { maxTokens, countTokens, grain: Math.max(1, Math.floor(maxTokens / GRAIN_DIVISOR)) }, leaves)
+  return merge(text, leaves, maxTokens, countTokens)
+}
+
+interface Limits {
+  readonly maxTokens: number
+  readonly countTokens: (text: string) => number
+  /** Characters up to which neighbouring pieces are joined before they are counted. */
+  readonly grain: number
+}
+
+/** Appends the leaves of `piece`, which begins at offset `start` of the document. */
+function split(piece: string, start: number, level: number, limits: Limits, leaves: Leaf[]): void {
+  if (piece.length <= limits.maxTokens * UNCOUNTED_CHARS_PER_TOKEN) {
+    const tokens = limits.countTokens(piece)
+    if (tokens <= limits.maxTokens) {
+      leaves.push({ end: start + piece.length, tokens })
+      return
+    }
+    if (level > CODE_POINTS) {
+      throw new RagdraftError(
+        'ERR_INVALID_ARGUMENT',
+        `maxTokens is ${limits.maxTokens}, but ${JSON.stringify(piece)} alone has ${tokens} tokens`,
+        {
+          details: { maxTokens: limits.maxTokens, tokens },
+        },
+      )
+    }
+  }
+  let cuts: number[] = []
+  for (; cuts.length === 0 && level <= CODE_POINTS; level++) cuts = cutsAt(piece, level, limits.grain)
+  let from = 0
+  for (const cut of cuts) {
+    split(piece.slice(from, cut), start + from, level, limits, leaves)
+    from = cut
+  }
+  split(piece.slice(from), start + from, level, limits, leaves)
+}
+
+function cutsAt(piece: string, level: number, grain: number): number[] {
+  if (level === CODE_POINTS) return codePointCuts(piece)
+  if (level === GRAPHEMES) return graphemeCuts(piece, grain)
+  return joinShort(separatorCuts(piece, SEPARATORS[level]!), piece.length, grain)
+}
+
+/** Drops cuts between neighbours that together have at most `grain` characters. */
+function joinShort(cuts: readonly number[], length: number, grain: number): number[] {
+  const kept: number[] = []
+  let from = 0
+  for (const [i, cut] of cuts.entries()) {
+    if ((cuts[i + 1] ?? length) - from <= grain) continue
+    kept.push(cut)
+    from = cut
+  }
+  return kept
+}
+
+function merge(text: string, leaves: readonly Leaf[], maxTokens: number, countTokens: (text: string) => number): Chunk[] {
+  const chunks: Chunk[] = []
+  let start = 0
+  for (let first = 0; first < leaves.length; ) {
+    const { count, tokens } = longestRun(text, start, leaves, first, maxTokens, countTokens)
+    const end = leaves[first + count - 1]!.end
+    chunks.push({ index: chunks.length, start, end, tokens })
+    start = end
+    first += count
+  }
+  return chunks
+}
+
+/** How many leaves from `first` on make a chunk, and its counted tokens. Sums of leaves propose, counting the slice decides. */
+function longestRun(
+  text: string,
+  start: number,
+  leaves: readonly Leaf[],
+  first: number,
+  maxTokens: number,
+  countTokens: (text: string) => number,
+): { count: number; tokens: number } {
+  let best = { count: 1, tokens: leaves[first]!.tokens }
+  let tooMany = leaves.length - first + 1
+  let count = 1 + fitting(leaves, first + 1, maxTokens - best.tokens)
+  while (count > best.count) {
+    const tokens = countTokens(text.slice(start, leaves[first + count - 1]!.end))
+    if (tokens <= maxTokens) {
+      // Separators often merge with their neighbours: where the sum was too high, the room left may hold more leaves.
+      best = { count, tokens }
+      count = Math.min(tooMany - 1, count + fitting(leaves, first + count, maxTokens - tokens))
+    } else {
+      tooMany = count
+      count = Math.max(best.count, Math.min(count - 1, Math.floor((count * maxTokens) / tokens)))
+    }
+  }
+  return best
+}
+
+/** Number of leaves from `first` on whose sum of tokens is at most `room`. */
+function fitting(leaves: readonly Leaf[], first: number, room: number): number {
+  let count = 0
+  for (let sum = 0; first + count < leaves.length; count++) {
+    sum += leaves[first + count]!.tokens
+    if (sum > room) break
+  }
+  return count
+}
