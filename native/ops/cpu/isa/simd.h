@@ -4,9 +4,10 @@
 // a shared inline function would be merged by the linker across objects, and the AVX-512 copy might win on an AVX2 machine.
 //
 //   F32x16  16 floats             zero load set1 load_f16 load_bf16 store store_f16 store_bf16 + - * fma max min neg abs round
-//                                 scale_pow2 exp reduce_add reduce_max
+//                                 scale_pow2 exp select_less round_bf16 reduce_add reduce_max
 //   I32x16  16 int32              zero set1 to_f32 to_i32 reduce_add dot_u8s8 dot_u7s8
 //   U8x64   64 bytes = 16 x 4     load low4 high4 join_low join_high insert_bits
+//   Bf16Pairs                     load; NativeBf16Pairs where the instruction set multiplies them: load dot_bf16 store_bf16_exact
 //
 // fma(a, b, c) = a * b + c, fused where the instruction set has it (all but `generic`). Loads and stores need no alignment.
 // Reductions add in a fixed tree: lane i with i + 8, then + 4, + 2, + 1, on every instruction set.
@@ -16,8 +17,10 @@
 
 #if defined(_MSC_VER)
 #define RAGDRAFT_INLINE __forceinline
+#define RAGDRAFT_NOINLINE __declspec(noinline)
 #else
 #define RAGDRAFT_INLINE inline __attribute__((always_inline))
+#define RAGDRAFT_NOINLINE __attribute__((noinline))
 #endif
 
 // RAGDRAFT_ISA=<name> comes from the build. RAGDRAFT_SYMBOL(f) = f_<name>, RAGDRAFT_ISA_TEXT = "<name>".
@@ -34,6 +37,17 @@
 #define RAGDRAFT_LEVEL_avx512bf16 3
 #define RAGDRAFT_LEVEL_neon 4
 #define RAGDRAFT_ISA_LEVEL RAGDRAFT_JOIN_(RAGDRAFT_LEVEL_, RAGDRAFT_ISA)
+
+// Before a loop whose trip count is a small constant: arrays of vectors indexed by it stay in registers.
+#if RAGDRAFT_ISA_LEVEL == 0  // whose vectors are arrays in memory anyway
+#define RAGDRAFT_UNROLL
+#elif defined(__clang__)
+#define RAGDRAFT_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define RAGDRAFT_UNROLL _Pragma("GCC unroll 16")
+#else
+#define RAGDRAFT_UNROLL
+#endif
 
 #if RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3
 #include "ops/cpu/isa/simd_avx512.h"

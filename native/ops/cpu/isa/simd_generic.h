@@ -108,6 +108,10 @@ RAGDRAFT_INLINE F32x16 abs(F32x16 a) {
 RAGDRAFT_INLINE F32x16 round(F32x16 a) {
   return each_lane([&](int i) { return (a.v[i] + 12582912.0f) - 12582912.0f; });
 }
+// x < y ? yes : no. A NaN compares false.
+RAGDRAFT_INLINE F32x16 select_less(F32x16 x, F32x16 y, F32x16 yes, F32x16 no) {
+  return each_lane([&](int i) { return x.v[i] < y.v[i] ? yes.v[i] : no.v[i]; });
+}
 RAGDRAFT_INLINE float pow2(int32_t n) { return bits_float(uint32_t(n + 127) << 23); }  // n in [-126, 127]
 // x * 2^n, n integral in [-250, 250], one rounding (subnormal results too): two exact halves of n. A NaN n: x is NaN as well.
 RAGDRAFT_INLINE F32x16 scale_pow2(F32x16 x, F32x16 n) {
@@ -167,7 +171,8 @@ RAGDRAFT_INLINE void store_s8(int8_t* p, I32x16 a) {
 }
 
 // acc[i] += sum over j < 4 of w[4 i + j] * x[j]; x: 4 s8 in memory order, w unsigned.
-RAGDRAFT_INLINE I32x16 dot_u8s8(I32x16 acc, U8x64 w, int32_t x) {
+// Not inlined: its baseline code is long and has many callers.
+[[maybe_unused]] RAGDRAFT_NOINLINE I32x16 dot_u8s8(I32x16 acc, U8x64 w, int32_t x) {
   int8_t s[4];
   std::memcpy(s, &x, sizeof s);
   for (int i = 0; i < 16; ++i) {
@@ -203,6 +208,22 @@ RAGDRAFT_INLINE U8x64 join_high(U8x64 high, U8x64 low) {
 template <int kRight, int kMask, int kLeft>
 RAGDRAFT_INLINE U8x64 insert_bits(U8x64 base, U8x64 bits) {
   return each_byte([&](int i) { return base.v[i] | (bits.v[i] >> kRight & kMask) << kLeft; });
+}
+
+// 16 pairs of neighbouring bf16 values, as floats.
+struct Bf16Pairs {
+  F32x16 first, second;
+  static RAGDRAFT_INLINE Bf16Pairs load(const uint16_t* p) {
+    return {each_lane([&](int i) { return bits_float(uint32_t(p[2 * i]) << 16); }),
+            each_lane([&](int i) { return bits_float(uint32_t(p[2 * i + 1]) << 16); })};
+  }
+};
+// To the nearest bf16 value, ties to even; finite.
+RAGDRAFT_INLINE F32x16 round_bf16(F32x16 a) {
+  return each_lane([&](int i) {
+    const uint32_t x = float_bits(a.v[i]);
+    return bits_float((x + 0x7fff + ((x >> 16) & 1)) & 0xffff0000u);
+  });
 }
 
 }  // namespace

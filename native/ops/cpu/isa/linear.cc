@@ -1,0 +1,99 @@
+// The linear kernels of one instruction set: the choice of format and rows, the epilogue, and the quantisation of inputs.
+#include "ops/cpu/isa/linear_float.h"
+#include "ops/cpu/isa/linear_integer.h"
+#include "ops/cpu/isa/simd.h"
+#include "ops/cpu/kernel_table.h"
+
+namespace ragdraft::ops {
+namespace {
+
+// y = (old y) + (sum + bias), for the first `outputs` lanes. y, bias: of the panel's first output.
+void finish_row(const float* sums, const float* bias, bool accumulate, int64_t outputs, float* y) {
+  if (outputs >= kPanelOutputs) {
+    F32x16 sum = F32x16::load(sums);
+    if (bias != nullptr) sum = sum + F32x16::load(bias);
+    store(y, accumulate ? F32x16::load(y) + sum : sum);
+    return;
+  }
+  for (int64_t i = 0; i < outputs; ++i) {
+    const float value = bias != nullptr ? sums[i] + bias[i] : sums[i];
+    y[i] = accumulate ? y[i] + value : value;
+  }
+}
+
+template <template <PackedFormat, int> class Kernel, PackedFormat kFormat, int R>
+RAGDRAFT_NOINLINE void multiply_rows(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input,
+                                     const OutputBlock& output) {
+  for (int64_t index = first; index < last; ++index) {
+    F32x16 sums[R];
+    Kernel<kFormat, R>::sum_panel(weights, index, input, sums);
+    const int64_t column = index * kPanelOutputs;
+    const float* bias = output.bias != nullptr ? output.bias + column : nullptr;
+    float lanes[R][kPanelOutputs];
+    RAGDRAFT_UNROLL
+    for (int r = 0; r < R; ++r) store(lanes[r], sums[r]);
+    for (int r = 0; r < R; ++r) finish_row(lanes[r], bias, output.accumulate, weights.rows - column, output.y + r * output.stride + column);
+  }
+}
+
+template <template <PackedFormat, int> class Kernel, PackedFormat kFormat>
+void multiply_format(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const OutputBlock& output) {
+  static_assert(kMaxBlockRows == 8);
+  switch (input.rows) {
+    case 1: return multiply_rows<Kernel, kFormat, 1>(weights, first, last, input, output);
+    case 2: return multiply_rows<Kernel, kFormat, 2>(weights, first, last, input, output);
+    case 3: return multiply_rows<Kernel, kFormat, 3>(weights, first, last, input, output);
+    case 4: return multiply_rows<Kernel, kFormat, 4>(weights, first, last, input, output);
+    case 5: return multiply_rows<Kernel, kFormat, 5>(weights, first, last, input, output);
+    case 6: return multiply_rows<Kernel, kFormat, 6>(weights, first, last, input, output);
+    case 7: return multiply_rows<Kernel, kFormat, 7>(weights, first, last, input, output);
+    default: return multiply_rows<Kernel, kFormat, 8>(weights, first, last, input, output);
+  }
+}
+
+void multiply(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const OutputBlock& output) {
+  switch (weights.format) {
+    case PackedFormat::kF32: return multiply_format<FloatKernel, PackedFormat::kF32>(weights, first, last, input, output);
+    case PackedFormat::kF16: return multiply_format<FloatKernel, PackedFormat::kF16>(weights, first, last, input, output);
+    case PackedFormat::kBF16: return multiply_format<FloatKernel, PackedFormat::kBF16>(weights, first, last, input, output);
+    case PackedFormat::kQ8_0: return multiply_format<IntegerKernel, PackedFormat::kQ8_0>(weights, first, last, input, output);
+    case PackedFormat::kQ4_0: return multiply_format<IntegerKernel, PackedFormat::kQ4_0>(weights, first, last, input, output);
+    case PackedFormat::kQ4_K: return multiply_format<IntegerKernel, PackedFormat::kQ4_K>(weights, first, last, input, output);
+    case PackedFormat::kQ5_K: return multiply_format<IntegerKernel, PackedFormat::kQ5_K>(weights, first, last, input, output);
+    case PackedFormat::kQ6_K: return multiply_format<IntegerKernel, PackedFormat::kQ6_K>(weights, first, last, input, output);
+  }
+}
+
+void quantize(const float* x, int64_t columns, int row, const InputBlock& block) {
+  const int rows = block.rows;
+  for (int64_t group = 0; group < columns / kGroupInputs; ++group, x += kGroupInputs) {
+    const F32x16 a = F32x16::load(x), b = F32x16::load(x + 16);
+    const float largest = reduce_max(max(abs(a), abs(b)));
+    const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
+    // 0, unless an input is infinite or NaN: such a row must show, whatever the maximum made of it.
+    const float probe = reduce_add((a + b) * F32x16::zero());
+    const I32x16 lower = to_i32(round(a * F32x16::set1(inverse))), upper = to_i32(round(b * F32x16::set1(inverse)));
+    int8_t quants[kGroupInputs];
+    store_s8(quants, lower);
+    store_s8(quants + 16, upper);
+    for (int four = 0; four < 8; ++four) std::memcpy(block.quants + ((group * 8 + four) * rows + row) * 4, quants + 4 * four, 4);
+
+    const int32_t lower_sum = reduce_add(lower), upper_sum = reduce_add(upper), sum = lower_sum + upper_sum;
+    const int64_t at = group * rows + row;
+    const float scale = largest / 127.0f + probe;
+    block.scales[at] = scale;
+    block.scaled_sums[at] = scale * float(sum);
+    block.minus8[at] = -8 * sum;
+    block.minus128[at] = -128 * sum;
+    block.minus32[2 * group * rows + row] = -32 * lower_sum;
+    block.minus32[(2 * group + 1) * rows + row] = -32 * upper_sum;
+  }
+}
+
+constexpr LinearKernels kKernels = {RAGDRAFT_ISA_TEXT, multiply, quantize};
+
+}  // namespace
+
+const LinearKernels& RAGDRAFT_SYMBOL(linear_kernels)() { return kKernels; }
+
+}  // namespace ragdraft::ops

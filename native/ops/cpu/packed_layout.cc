@@ -1,0 +1,54 @@
+#include "ops/cpu/packed_layout.h"
+
+#include "ops/cpu/packed_matrix.h"
+
+namespace ragdraft::ops {
+namespace {
+
+// Bytes of a panel's planes for every 256 inputs; a group of 32 takes an eighth.
+struct Planes {
+  PackedFormat format;
+  int supers, scales, high, low;
+};
+
+Planes planes_of(tensor::DType type) {
+  using tensor::DType;
+  constexpr int kVector = 64, kHalves = 16 * 2, kBytes = 16;
+  switch (type) {
+    case DType::kF32: return {PackedFormat::kF32, 0, 0, 0, 256 * 16 * 4};
+    case DType::kF16: return {PackedFormat::kF16, 0, 0, 0, 256 * 16 * 2};
+    case DType::kBF16: return {PackedFormat::kBF16, 0, 0, 0, 256 * 16 * 2};
+    case DType::kQ8_0: return {PackedFormat::kQ8_0, 0, 8 * kHalves, 32 * kVector, 32 * kVector};
+    case DType::kQ4_0: return {PackedFormat::kQ4_0, 0, 8 * kHalves, 0, 32 * kVector};
+    case DType::kQ4_K: return {PackedFormat::kQ4_K, 2 * kHalves, 8 * 2 * kBytes, 0, 32 * kVector};
+    case DType::kQ5_K: return {PackedFormat::kQ5_K, 2 * kHalves, 8 * 2 * kBytes, 8 * kVector, 32 * kVector};
+    case DType::kQ6_K: return {PackedFormat::kQ6_K, kHalves, 16 * kBytes, 16 * kVector, 32 * kVector};
+  }
+  return {PackedFormat::kF32, 0, 0, 0, 0};  // no other DType exists
+}
+
+}  // namespace
+
+PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns) {
+  const Planes planes = planes_of(type);
+  PackedWeights layout{};
+  layout.format = planes.format;
+  layout.rows = rows;
+  layout.columns = columns;
+  layout.panels = (rows + kPanelOutputs - 1) / kPanelOutputs;
+  // Scales before the upper bits before the lower: a reader of the upper 4 bits alone walks one contiguous range.
+  size_t end = 0;
+  const auto place = [&](int bytes_per_256) {
+    const size_t start = end;
+    end += (size_t(columns) * size_t(bytes_per_256) / 256 + 63) / 64 * 64;
+    return start;
+  };
+  layout.supers = place(planes.supers);
+  layout.scales = place(planes.scales);
+  layout.high = place(planes.high);
+  layout.low = place(planes.low);
+  layout.panel_bytes = end;
+  return layout;
+}
+
+}  // namespace ragdraft::ops

@@ -1,0 +1,23 @@
+// A weight matrix in the layout of packed_layout.h, with its memory.
+#pragma once
+#include <cstddef>
+#include <memory>
+
+#include "ops/backend.h"
+#include "ops/cpu/packed_layout.h"
+
+namespace ragdraft::ops {
+
+class PackedMatrix final : public Matrix {
+ public:
+  PackedWeights packed{};
+  std::shared_ptr<std::byte[]> memory;  // what packed.data points into
+};
+
+// Where the planes of a matrix of this type and size lie; data is nullptr.
+PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns);
+
+// Fills panel `index` (panel_bytes zeroed bytes) from the rows of `source`.
+void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* panel);
+
+}  // namespace ragdraft::ops
