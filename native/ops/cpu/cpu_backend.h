@@ -7,6 +7,7 @@
 #include "ops/backend.h"
 #include "ops/cpu/dispatch.h"
 #include "ops/cpu/memory.h"
+#include "ops/cpu/rope_table.h"
 
 namespace ragdraft::ops {
 
@@ -37,6 +38,7 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   Scratch linear_scratch_;     // inputs in the kernels' layout
   Scratch attention_scratch_;  // of attention.cc
+  RopeTable rope_table_;
 };
 
 }  // namespace ragdraft::ops

@@ -57,6 +57,13 @@ RAGDRAFT_INLINE F32x16 round(F32x16 x) {
   constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(x.a, kMode), _mm256_round_ps(x.b, kMode)};
 }
+RAGDRAFT_INLINE __m256 select_less_half(__m256 x, __m256 y, __m256 yes, __m256 no) {
+  return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(x, y, _CMP_LT_OQ));
+}
+// x < y ? yes : no. A NaN compares false.
+RAGDRAFT_INLINE F32x16 select_less(F32x16 x, F32x16 y, F32x16 yes, F32x16 no) {
+  return {select_less_half(x.a, y.a, yes.a, no.a), select_less_half(x.b, y.b, yes.b, no.b)};
+}
 // 2^n is out of range for one float at the ends, so n is applied in two exact halves; only the last product rounds.
 RAGDRAFT_INLINE __m256 scale_half(__m256 x, __m256 n) {
   const __m256i all = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(all, 1), bias = _mm256_set1_epi32(127);
@@ -167,6 +174,25 @@ RAGDRAFT_INLINE U8x64 insert_bits(U8x64 base, U8x64 bits) {
   return {_mm256_or_si256(base.a, keep(move_bits<kRight, kLeft>(bits.a), kMask << kLeft)),
           _mm256_or_si256(base.b, keep(move_bits<kRight, kLeft>(bits.b), kMask << kLeft))};
 }
+
+// 16 pairs of neighbouring bf16 values, as floats.
+struct Bf16Pairs {
+  F32x16 first, second;
+  static RAGDRAFT_INLINE Bf16Pairs load(const uint16_t* p) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16));
+    const __m256i high = _mm256_set1_epi32(int(0xffff0000));
+    return {{_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))},
+            {_mm256_castsi256_ps(_mm256_and_si256(a, high)), _mm256_castsi256_ps(_mm256_and_si256(b, high))}};
+  }
+};
+RAGDRAFT_INLINE __m256 round_bf16_half(__m256 value) {
+  const __m256i x = _mm256_castps_si256(value), odd = _mm256_and_si256(_mm256_srli_epi32(x, 16), _mm256_set1_epi32(1));
+  const __m256i sum = _mm256_add_epi32(x, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  return _mm256_castsi256_ps(_mm256_and_si256(sum, _mm256_set1_epi32(int(0xffff0000))));
+}
+// To the nearest bf16 value, ties to even; finite.
+RAGDRAFT_INLINE F32x16 round_bf16(F32x16 x) { return {round_bf16_half(x.a), round_bf16_half(x.b)}; }
 
 }  // namespace
 }  // namespace ragdraft::ops

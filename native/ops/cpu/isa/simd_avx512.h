@@ -43,6 +43,10 @@ RAGDRAFT_INLINE F32x16 neg(F32x16 a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps
 RAGDRAFT_INLINE F32x16 abs(F32x16 a) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)}; }
 // To the nearest integer, ties to even; |x| < 2^22.
 RAGDRAFT_INLINE F32x16 round(F32x16 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+// x < y ? yes : no. A NaN compares false.
+RAGDRAFT_INLINE F32x16 select_less(F32x16 x, F32x16 y, F32x16 yes, F32x16 no) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(x.v, y.v, _CMP_LT_OQ), no.v, yes.v)};
+}
 // x * 2^n, n integral in [-250, 250], one rounding (subnormal results too).
 RAGDRAFT_INLINE F32x16 scale_pow2(F32x16 x, F32x16 n) { return {_mm512_scalef_ps(x.v, n.v)}; }
 
@@ -103,6 +107,37 @@ RAGDRAFT_INLINE U8x64 insert_bits(U8x64 base, U8x64 bits) {
                                           : _mm512_slli_epi16(bits.v, kRight >= kLeft ? 0 : kLeft - kRight);
   return {_mm512_ternarylogic_epi32(base.v, shifted, _mm512_set1_epi8(char(kMask << kLeft)), 0xf8)};
 }
+
+// 16 pairs of neighbouring bf16 values, as floats.
+struct Bf16Pairs {
+  F32x16 first, second;
+  static RAGDRAFT_INLINE Bf16Pairs load(const uint16_t* p) {
+    const __m512i pairs = _mm512_loadu_si512(p);
+    return {{_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16))},
+            {_mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(int(0xffff0000))))}};
+  }
+};
+// To the nearest bf16 value, ties to even; finite.
+RAGDRAFT_INLINE F32x16 round_bf16(F32x16 a) {
+  const __m512i x = _mm512_castps_si512(a.v), odd = _mm512_and_si512(_mm512_srli_epi32(x, 16), _mm512_set1_epi32(1));
+  const __m512i sum = _mm512_add_epi32(x, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  return {_mm512_castsi512_ps(_mm512_and_si512(sum, _mm512_set1_epi32(int(0xffff0000))))};
+}
+#if RAGDRAFT_ISA_LEVEL == 3
+// 16 pairs of neighbouring bf16 values, as the dot-product instruction takes them.
+struct NativeBf16Pairs {
+  __m512i v;
+  static RAGDRAFT_INLINE NativeBf16Pairs load(const uint16_t* p) { return {_mm512_loadu_si512(p)}; }
+};
+// acc[i] += sum over j < 2 of b[2 i + j] * x[j]; x: a pair in memory order. Subnormals count as 0.
+RAGDRAFT_INLINE F32x16 dot_bf16(F32x16 acc, NativeBf16Pairs b, int32_t x) {
+  return {_mm512_dpbf16_ps(acc.v, (__m512bh)_mm512_set1_epi32(x), (__m512bh)b.v)};
+}
+// 32 values that are bf16 already, in order.
+RAGDRAFT_INLINE void store_bf16_exact(void* p, F32x16 low, F32x16 high) {
+  _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(high.v, low.v));
+}
+#endif
 
 }  // namespace
 }  // namespace ragdraft::ops

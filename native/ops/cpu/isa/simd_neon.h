@@ -85,6 +85,10 @@ RAGDRAFT_INLINE F32x16 abs(F32x16 a) {
 RAGDRAFT_INLINE F32x16 round(F32x16 a) {
   return each_register<F32x16>([&](int i) { return vrndnq_f32(a.r[i]); });
 }
+// x < y ? yes : no. A NaN compares false.
+RAGDRAFT_INLINE F32x16 select_less(F32x16 x, F32x16 y, F32x16 yes, F32x16 no) {
+  return each_register<F32x16>([&](int i) { return vbslq_f32(vcltq_f32(x.r[i], y.r[i]), yes.r[i], no.r[i]); });
+}
 // x * 2^n, n integral in [-250, 250], |x| in [2^-30, 2^30], one rounding (subnormal results too): two exact halves of n.
 RAGDRAFT_INLINE F32x16 scale_pow2(F32x16 x, F32x16 n) {
   return each_register<F32x16>([&](int i) {
@@ -165,6 +169,23 @@ RAGDRAFT_INLINE U8x64 insert_bits(U8x64 base, U8x64 bits) {
   return each_register<U8x64>([&](int i) {
     const uint8x16_t field = vandq_u8(vshlq_u8(bits.r[i], vdupq_n_s8(-kRight)), vdupq_n_u8(kMask));
     return vorrq_u8(base.r[i], vshlq_n_u8(field, kLeft));
+  });
+}
+
+// 16 pairs of neighbouring bf16 values, as floats.
+struct Bf16Pairs {
+  F32x16 first, second;
+  static RAGDRAFT_INLINE Bf16Pairs load(const uint16_t* p) {
+    const auto pairs = [&](int i) { return vreinterpretq_u32_u16(vld1q_u16(p + 8 * i)); };
+    return {each_register<F32x16>([&](int i) { return vreinterpretq_f32_u32(vshlq_n_u32(pairs(i), 16)); }),
+            each_register<F32x16>([&](int i) { return vreinterpretq_f32_u32(vandq_u32(pairs(i), vdupq_n_u32(0xffff0000))); })};
+  }
+};
+// To the nearest bf16 value, ties to even; finite.
+RAGDRAFT_INLINE F32x16 round_bf16(F32x16 a) {
+  return each_register<F32x16>([&](int i) {
+    const uint32x4_t x = vreinterpretq_u32_f32(a.r[i]), odd = vandq_u32(vshrq_n_u32(x, 16), vdupq_n_u32(1));
+    return vreinterpretq_f32_u32(vandq_u32(vaddq_u32(x, vaddq_u32(odd, vdupq_n_u32(0x7fff))), vdupq_n_u32(0xffff0000)));
   });
 }
 

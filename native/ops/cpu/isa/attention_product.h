@@ -1,0 +1,163 @@
+// Both products of attention, scores = Q K and out += P V, are one shape: up to a few dozen rows of left operands (queries or
+// weights) times a block of a KV page whose rows are vectors over keys or over dimensions. Include from isa/attention.cc only.
+//
+// An element is one chain of (fused) additions in ascending order of the summed index, whatever rows and vectors stand beside
+// it in registers: that makes a query's result independent of its neighbours.
+#pragma once
+#include <string.h>
+
+#include "ops/cpu/attention_kernels.h"
+#include "ops/cpu/isa/simd.h"
+
+namespace ragdraft::ops {
+namespace {
+
+// How a KV type takes part in a product. A step is one row of a block: kDepth summed indices (2 = interleaved pairs).
+// Left operands of a step are kWords 32-bit words; round(x) is the value that the product will see in place of x.
+struct F32Operand {
+  using Element = float;
+  using Vector = F32x16;
+  using Scalar = F32x16;
+  static constexpr int kDepth = 1, kWords = 1;
+  static RAGDRAFT_INLINE Vector load(const Element* p) { return F32x16::load(p); }
+  static RAGDRAFT_INLINE Scalar broadcast(const float* words) { return F32x16::set1(words[0]); }
+  static RAGDRAFT_INLINE F32x16 add_product(F32x16 sum, const Vector& v, const Scalar& x) { return fma(x, v, sum); }
+  static RAGDRAFT_INLINE F32x16 round(F32x16 x) { return x; }
+  static RAGDRAFT_INLINE void store_words(float* words, int index, F32x16 low, F32x16 high) {
+    store(words + index, low);
+    store(words + index + 16, high);
+  }
+};
+
+struct F16Operand : F32Operand {
+  using Element = uint16_t;
+  static RAGDRAFT_INLINE Vector load(const Element* p) { return F32x16::load_f16(p); }
+};
+
+#if RAGDRAFT_ISA_LEVEL == 3
+struct Bf16Operand {
+  using Element = uint16_t;
+  using Vector = NativeBf16Pairs;
+  using Scalar = int32_t;  // a pair
+  static constexpr int kDepth = 2, kWords = 1;
+  static RAGDRAFT_INLINE Vector load(const Element* p) { return NativeBf16Pairs::load(p); }
+  static RAGDRAFT_INLINE Scalar broadcast(const float* words) {
+    int32_t pair;
+    memcpy(&pair, words, sizeof pair);
+    return pair;
+  }
+  static RAGDRAFT_INLINE F32x16 add_product(F32x16 sum, const Vector& v, const Scalar& x) { return dot_bf16(sum, v, x); }
+  static RAGDRAFT_INLINE F32x16 round(F32x16 x) { return round_bf16(x); }
+  static RAGDRAFT_INLINE void store_words(float* words, int index, F32x16 low, F32x16 high) {
+    store_bf16_exact(words + index / 2, low, high);
+  }
+};
+#else
+// Two steps of f32 arithmetic on a pair; left operands are rounded to bf16, but stay floats.
+struct Bf16Operand {
+  using Element = uint16_t;
+  using Vector = Bf16Pairs;
+  struct Scalar {
+    F32x16 first, second;
+  };
+  static constexpr int kDepth = 2, kWords = 2;
+  static RAGDRAFT_INLINE Vector load(const Element* p) { return Bf16Pairs::load(p); }
+  static RAGDRAFT_INLINE Scalar broadcast(const float* words) { return {F32x16::set1(words[0]), F32x16::set1(words[1])}; }
+  static RAGDRAFT_INLINE F32x16 add_product(F32x16 sum, const Vector& v, const Scalar& x) {
+    return fma(x.second, v.second, fma(x.first, v.first, sum));
+  }
+  static RAGDRAFT_INLINE F32x16 round(F32x16 x) { return round_bf16(x); }
+  static RAGDRAFT_INLINE void store_words(float* words, int index, F32x16 low, F32x16 high) {
+    store(words + index, low);
+    store(words + index + 16, high);
+  }
+};
+#endif
+
+// Registers decide how many rows and vectors are kept at once: 32 of 16 floats, 16 of 8, 32 of 4, 16 of 4.
+#if RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3
+constexpr int kMaxTileRows = 14;
+constexpr int tile_vectors(int rows) { return rows <= 6 ? 4 : 2; }
+#elif RAGDRAFT_ISA_LEVEL == 1
+constexpr int kMaxTileRows = 6;
+constexpr int tile_vectors(int rows) { return rows <= 2 ? 2 : 1; }
+#elif RAGDRAFT_ISA_LEVEL == 4
+constexpr int kMaxTileRows = 6;
+constexpr int tile_vectors(int rows) { return rows <= 2 ? 2 : 1; }
+#else
+constexpr int kMaxTileRows = 2;
+constexpr int tile_vectors(int) { return 1; }
+#endif
+
+// result[r, column] (+)= sum over steps of left[r, step] * block[step, column].
+template <class Operand>
+struct Product {
+  const float* left;  // [rows][kQueryStride] words
+  const typename Operand::Element* block;
+  int block_stride;  // elements from step to step
+  int steps, columns;  // columns: a multiple of 16
+  float* result;       // [rows][kQueryStride]
+  bool accumulate;     // else the old result counts as 0
+};
+
+template <class Operand, int R, int N>
+RAGDRAFT_INLINE void multiply_tile(const Product<Operand>& p, int row, int column) {
+  const float* left = p.left + row * kQueryStride;
+  const auto* block = p.block + column * Operand::kDepth;
+  float* result = p.result + row * kQueryStride + column;
+  F32x16 sums[R][N];
+  RAGDRAFT_UNROLL
+  for (int r = 0; r < R; ++r) {
+    RAGDRAFT_UNROLL
+    for (int n = 0; n < N; ++n) sums[r][n] = p.accumulate ? F32x16::load(result + r * kQueryStride + 16 * n) : F32x16::zero();
+  }
+  for (int step = 0; step < p.steps; ++step, block += p.block_stride, left += Operand::kWords) {
+    typename Operand::Vector vectors[N];
+    RAGDRAFT_UNROLL
+    for (int n = 0; n < N; ++n) vectors[n] = Operand::load(block + 16 * Operand::kDepth * n);
+    RAGDRAFT_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const typename Operand::Scalar x = Operand::broadcast(left + r * kQueryStride);
+      RAGDRAFT_UNROLL
+      for (int n = 0; n < N; ++n) sums[r][n] = Operand::add_product(sums[r][n], vectors[n], x);
+    }
+  }
+  RAGDRAFT_UNROLL
+  for (int r = 0; r < R; ++r) {
+    RAGDRAFT_UNROLL
+    for (int n = 0; n < N; ++n) store(result + r * kQueryStride + 16 * n, sums[r][n]);
+  }
+}
+
+template <class Operand, int R>
+void multiply_rows(const Product<Operand>& p, int row) {
+  constexpr int kVectors = tile_vectors(R);
+  int column = 0;
+  for (; column + 16 * kVectors <= p.columns; column += 16 * kVectors) multiply_tile<Operand, R, kVectors>(p, row, column);
+  if constexpr (kVectors > 1) {
+    for (; column < p.columns; column += 16) multiply_tile<Operand, R, 1>(p, row, column);
+  }
+}
+
+// Calls multiply_rows<rows>, rows in [1, R].
+template <class Operand, int R>
+void multiply_some(const Product<Operand>& p, int row, int rows) {
+  if constexpr (R > 1) {
+    if (rows < R) return multiply_some<Operand, R - 1>(p, row, rows);
+  }
+  multiply_rows<Operand, R>(p, row);
+}
+
+// All rows, in the fewest tiles, which are as even as possible: a last tile of one row would waste the loaded vectors.
+template <class Operand>
+void multiply(const Product<Operand>& p, int rows) {
+  const int tiles = (rows + kMaxTileRows - 1) / kMaxTileRows;
+  for (int tile = 0, row = 0; tile < tiles; ++tile) {
+    const int end = int(int64_t(rows) * (tile + 1) / tiles);
+    multiply_some<Operand, kMaxTileRows>(p, row, end - row);
+    row = end;
+  }
+}
+
+}  // namespace
+}  // namespace ragdraft::ops

@@ -1,0 +1,283 @@
+// Attention of the CPU backend: against the reference for every instruction set, and bit for bit against itself.
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "kv_fixture.h"
+#include "ops/backend.h"
+#include "tap.h"
+
+namespace {
+
+using namespace ragdraft;
+using fixture::Cache;
+using fixture::random_values;
+using kv::KvLayout;
+using kv::KvSpan;
+using kv::KvType;
+
+constexpr int kLayer = 1;  // of two: a wrong offset hits the other layer
+constexpr KvType kTypes[] = {KvType::kF16, KvType::kBF16, KvType::kF32};
+
+// Largest difference from the f64 reference for values in [-1, 1] and scores in about [-4, 4]. Keys and values are the same
+// bits on both sides, so only the arithmetic differs.
+//   F32, F16: f32 sums of up to 256 products and 4,500 weights; exp to 2e-7.                      measured 1e-6
+//   BF16: queries and weights have 8 significant bits: 2^-9 relative in a weight and, through the query, up to
+//         4 * 2^-9 / sqrt(head_dim) in a score.                                                   measured 4e-3
+double tolerance(KvType type) { return type == KvType::kBF16 ? 1e-2 : 1e-5; }
+
+struct Shape {
+  KvType type;
+  int head_dim, group, kv_heads;
+  KvLayout layout() const { return {.layers = 2, .kv_heads = kv_heads, .head_dim = head_dim, .type = type}; }
+  int heads() const { return group * kv_heads; }
+  size_t q_row() const { return size_t(heads()) * size_t(head_dim); }
+  size_t k_row() const { return size_t(kv_heads) * size_t(head_dim); }
+  float scale() const { return 1 / std::sqrt(float(head_dim)); }
+  std::string text(const std::string& backend) const {
+    return backend + " type " + std::to_string(int(type)) + " dim " + std::to_string(head_dim) + " group " + std::to_string(group);
+  }
+};
+
+// The rows of a call, in batch order.
+struct Rows {
+  std::vector<float> q, k, v;
+  Rows(const Shape& shape, int count, uint64_t seed, float amplitude = 1)
+      : q(random_values(size_t(count) * shape.q_row(), seed, 3 * amplitude)),
+        k(random_values(size_t(count) * shape.k_row(), seed + 1, amplitude)),
+        v(random_values(size_t(count) * shape.k_row(), seed + 2, amplitude)) {}
+};
+
+// Positions 0..depth - 1 of a sequence.
+void fill(ops::Backend& backend, const Shape& shape, const Cache& cache, int sequence, int depth, uint64_t seed) {
+  Rows rows(shape, depth, seed);
+  const std::vector<KvSpan> spans = {cache.span(sequence, 0, depth, 0)};
+  backend.rope_append_kv(shape.layout(), kLayer, spans, {}, shape.heads(), rows.q.data(), rows.k.data(), rows.v.data());
+}
+
+// Appends all rows, then attends: what a layer does.
+std::vector<float> step(ops::Backend& backend, const Shape& shape, const std::vector<KvSpan>& spans, Rows rows) {
+  std::vector<float> out(rows.q.size());
+  backend.rope_append_kv(shape.layout(), kLayer, spans, {}, shape.heads(), rows.q.data(), rows.k.data(), rows.v.data());
+  backend.attention(shape.layout(), kLayer, spans, shape.heads(), shape.scale(), rows.q.data(), out.data());
+  return out;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); i++) {
+    const double difference = std::abs(double(a[i]) - double(b[i]));
+    if (!(difference <= largest)) largest = std::isnan(difference) ? INFINITY : difference;
+  }
+  return largest;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// A ragged batch: some rows behind `depths[s]` keys of each sequence s, on the reference and on every instruction set.
+void compare_with_reference(const Shape& shape, const std::vector<int>& depths, const std::vector<int>& counts, float amplitude = 1) {
+  const int sequences = int(depths.size());
+  int total = 0, longest = 0;
+  for (size_t s = 0; s < depths.size(); s++) {
+    total += counts[s];
+    longest = std::max(longest, depths[s] + counts[s]);
+  }
+  const Rows rows(shape, total, 99, amplitude);
+  const auto run = [&](ops::Backend& backend) {
+    const Cache cache(backend, shape.layout(), sequences, longest);
+    std::vector<KvSpan> spans;
+    for (int s = 0, row = 0; s < sequences; row += counts[size_t(s)], s++) {
+      if (depths[size_t(s)] > 0) fill(backend, shape, cache, s, depths[size_t(s)], uint64_t(s) * 10);
+      spans.push_back(cache.span(s, row, counts[size_t(s)], depths[size_t(s)]));
+    }
+    return step(backend, shape, spans, rows);
+  };
+  const std::vector<float> expected = run(*ops::make_reference_backend());
+  for (const std::string& isa : ops::cpu_isas()) {
+    const double difference = largest_difference(run(*ops::make_cpu_backend(2, isa)), expected);
+    CHECK_MSG(difference <= tolerance(shape.type) * double(amplitude), shape.text(isa) + " differs by " + std::to_string(difference));
+  }
+}
+
+}  // namespace
+
+TEST("attention agrees with the reference for every instruction set, KV type, head dimension and group") {
+  for (const KvType type : kTypes) {
+    for (const int head_dim : {8, 64, 80, 96, 128, 256}) {
+      for (const int group : {1, 3, 4, 7}) {
+        // One row at position 0; rows that cross a page; a chunk that starts with its sequence; the last key of a page.
+        compare_with_reference({type, head_dim, group, 2}, {0, 62, 0, 127}, {1, 5, 3, 1});
+      }
+    }
+  }
+}
+
+TEST("attention agrees with the reference across splits, 4,500 keys deep") {
+  for (const KvType type : kTypes) {
+    compare_with_reference({type, 8, 4, 2}, {2046, 4490, 100}, {4, 11, 2});
+    compare_with_reference({type, 64, 3, 1}, {2047, 2048}, {2, 1});
+  }
+}
+
+TEST("attention agrees with the reference for a chunk of many rows and for more heads than a block of queries holds") {
+  for (const KvType type : kTypes) {
+    compare_with_reference({type, 16, 2, 1}, {10}, {150});
+    compare_with_reference({type, 16, 80, 1}, {70}, {2});
+  }
+}
+
+TEST("attention agrees with the reference when scores are so far apart that most weights vanish") {
+  compare_with_reference({KvType::kF32, 64, 4, 1}, {150}, {3}, 20);
+}
+
+TEST("attention over one key returns its value, over equal scores the mean") {
+  for (const std::string& isa : ops::cpu_isas()) {
+    const auto backend = ops::make_cpu_backend(1, isa);
+    for (const KvType type : kTypes) {
+      const Shape shape{type, 8, 2, 1};
+      const Cache cache(*backend, shape.layout(), 1, 64);
+      Rows rows(shape, 4, 5);
+      for (size_t i = 0; i < rows.v.size(); i++) rows.v[i] = float(i % 8) + 8 * float(i / 8);  // exact in every type
+      for (size_t i = shape.q_row(); i < rows.q.size(); i++) rows.q[i] = 0;                     // rows 1..3
+      const std::vector<float> out = step(*backend, shape, {cache.span(0, 0, 4, 0)}, rows);
+      for (size_t i = 0; i < 16; i++) CHECK_MSG(out[i] == float(i % 8), shape.text(isa));
+      for (size_t i = 48; i < 64; i++) CHECK_MSG(out[i] == float(i % 8) + 12, shape.text(isa));  // (0 + 8 + 16 + 24) / 4
+    }
+  }
+}
+
+TEST("n rows are bit-identical to n single rows, n = 1..17, across a page and a split, for 1, 2 and 3 threads") {
+  constexpr int kDepth = 2040, kRows = 17;  // rows 0..7 lie before the split, 8.. in it
+  for (const std::string& isa : ops::cpu_isas()) {
+    for (const KvType type : kTypes) {
+      for (const Shape& shape : {Shape{type, 64, 4, 2}, Shape{type, 24, 7, 1}}) {
+        const auto one = ops::make_cpu_backend(1, isa);
+        const Rows rows(shape, kRows, 7);
+        const Cache base(*one, shape.layout(), 1, 2100);
+        fill(*one, shape, base, 0, kDepth, 3);
+
+        std::vector<std::vector<float>> expected;  // by row
+        Cache single(*one, shape.layout(), 1, 2100);
+        single.copy_from(base);
+        const auto part = [&](int first, int count) {
+          Rows some(shape, 0, 0);
+          some.q.assign(rows.q.begin() + long(first * shape.q_row()), rows.q.begin() + long((first + count) * shape.q_row()));
+          some.k.assign(rows.k.begin() + long(first * shape.k_row()), rows.k.begin() + long((first + count) * shape.k_row()));
+          some.v.assign(rows.v.begin() + long(first * shape.k_row()), rows.v.begin() + long((first + count) * shape.k_row()));
+          return some;
+        };
+        for (int r = 0; r < kRows; r++) expected.push_back(step(*one, shape, {single.span(0, 0, 1, kDepth + r)}, part(r, 1)));
+
+        for (const int threads : {1, 2, 3}) {
+          const auto backend = ops::make_cpu_backend(threads, isa);
+          for (int n = 1; n <= kRows; n++) {
+            Cache cache(*backend, shape.layout(), 1, 2100);
+            cache.copy_from(base);
+            const std::vector<float> out = step(*backend, shape, {cache.span(0, 0, n, kDepth)}, part(0, n));
+            for (int r = 0; r < n; r++) {
+              const auto begin = out.begin() + long(size_t(r) * shape.q_row());
+              CHECK_MSG(same_bits({begin, begin + long(shape.q_row())}, expected[size_t(r)]),
+                        shape.text(isa) + " threads " + std::to_string(threads) + " rows " + std::to_string(n) + " row " + std::to_string(r));
+            }
+            if (n == kRows) CHECK_MSG(cache.same_bytes(single), shape.text(isa) + ": pages differ");
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST("a chunk of 130 rows is bit-identical to row by row, in results and in the bytes of the pages") {
+  constexpr int kRows = 130;
+  for (const std::string& isa : ops::cpu_isas()) {
+    for (const KvType type : kTypes) {
+      for (const int depth : {0, 1990}) {
+        const Shape shape{type, 40, 3, 2};
+        const auto one = ops::make_cpu_backend(1, isa);
+        const Rows rows(shape, kRows, 11);
+        Cache single(*one, shape.layout(), 1, 2200);
+        if (depth > 0) fill(*one, shape, single, 0, depth, 3);
+        Cache base(*one, shape.layout(), 1, 2200);
+        base.copy_from(single);
+        std::vector<float> expected;
+        for (int r = 0; r < kRows; r++) {
+          Rows row(shape, 0, 0);
+          row.q.assign(rows.q.begin() + long(r * shape.q_row()), rows.q.begin() + long((r + 1) * shape.q_row()));
+          row.k.assign(rows.k.begin() + long(r * shape.k_row()), rows.k.begin() + long((r + 1) * shape.k_row()));
+          row.v.assign(rows.v.begin() + long(r * shape.k_row()), rows.v.begin() + long((r + 1) * shape.k_row()));
+          const std::vector<float> out = step(*one, shape, {single.span(0, 0, 1, depth + r)}, row);
+          expected.insert(expected.end(), out.begin(), out.end());
+        }
+        for (const int threads : {1, 2, 3}) {
+          const auto backend = ops::make_cpu_backend(threads, isa);
+          Cache cache(*backend, shape.layout(), 1, 2200);
+          cache.copy_from(base);
+          const std::vector<float> out = step(*backend, shape, {cache.span(0, 0, kRows, depth)}, rows);
+          CHECK_MSG(same_bits(out, expected), shape.text(isa) + " depth " + std::to_string(depth) + " threads " + std::to_string(threads));
+          CHECK_MSG(cache.same_bytes(single), shape.text(isa) + ": pages differ");
+        }
+      }
+    }
+  }
+}
+
+TEST("a sequence's rows are bit-identical alone and in a batch with others") {
+  const std::vector<int> depths = {5, 2046, 63, 300}, counts = {1, 4, 17, 2};
+  for (const std::string& isa : ops::cpu_isas()) {
+    for (const KvType type : kTypes) {
+      const Shape shape{type, 32, 4, 2};
+      const auto backend = ops::make_cpu_backend(2, isa);
+      const Cache cache(*backend, shape.layout(), 4, 2100);
+      std::vector<KvSpan> spans;
+      for (int s = 0, row = 0; s < 4; row += counts[size_t(s)], s++) {
+        fill(*backend, shape, cache, s, depths[size_t(s)], uint64_t(s));
+        spans.push_back(cache.span(s, row, counts[size_t(s)], depths[size_t(s)]));
+      }
+      const Rows rows(shape, 24, 8);
+      const std::vector<float> together = step(*backend, shape, spans, rows);
+      for (size_t s = 0; s < 4; s++) {
+        std::vector<float> alone(rows.q.size());
+        const std::vector<KvSpan> span = {spans[s]};  // keys are in the cache already; rows keep their places in the batch
+        backend->attention(shape.layout(), kLayer, span, shape.heads(), shape.scale(), rows.q.data(), alone.data());
+        const long begin = long(size_t(spans[s].first_row) * shape.q_row()), end = begin + long(size_t(spans[s].rows) * shape.q_row());
+        CHECK_MSG(same_bits({alone.begin() + begin, alone.begin() + end}, {together.begin() + begin, together.begin() + end}),
+                  shape.text(isa) + " sequence " + std::to_string(s));
+      }
+    }
+  }
+}
+
+TEST("what lies in the pages behind a row's position never reaches its result") {
+  for (const std::string& isa : ops::cpu_isas()) {
+    for (const KvType type : kTypes) {
+      const Shape shape{type, 64, 4, 1};
+      for (const int depth : {0, 30, 63, 64, 2047}) {
+        const auto backend = ops::make_cpu_backend(2, isa);
+        const Cache clean(*backend, shape.layout(), 1, 2200), stale(*backend, shape.layout(), 1, 2200);
+        const Rows row(shape, 3, 21);
+        for (const Cache* cache : {&clean, &stale}) {
+          if (depth > 0) fill(*backend, shape, *cache, 0, depth, 4);
+        }
+        Rows garbage(shape, 140, 5, 1e30f);  // rejected drafts, at their worst: f16 saturates, f32 scores overflow
+        const std::vector<KvSpan> behind = {stale.span(0, 0, 140, depth)};
+        backend->rope_append_kv(shape.layout(), kLayer, behind, {}, shape.heads(), garbage.q.data(), garbage.k.data(), garbage.v.data());
+        CHECK_MSG(same_bits(step(*backend, shape, {stale.span(0, 0, 3, depth)}, row), step(*backend, shape, {clean.span(0, 0, 3, depth)}, row)),
+                  shape.text(isa) + " depth " + std::to_string(depth));
+      }
+    }
+  }
+}
+
+TEST("attention refuses shapes that it cannot run") {
+  const auto backend = ops::make_cpu_backend(1);
+  float value = 0;
+  const auto attend = [&](int kv_heads, int head_dim, int heads) {
+    const KvLayout layout{.layers = 1, .kv_heads = kv_heads, .head_dim = head_dim, .type = KvType::kF16};
+    backend->attention(layout, 0, {}, heads, 1, &value, &value);
+  };
+  CHECK_THROWS(kInvalidArgument, attend(1, 258, 1));
+  CHECK_THROWS(kInvalidArgument, attend(1, 63, 1));
+  CHECK_THROWS(kInvalidArgument, attend(2, 64, 3));
+}

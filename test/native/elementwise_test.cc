@@ -1,0 +1,196 @@
+// rms_norm, swiglu and rope of the CPU backend: against the reference, and row by row against themselves.
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "base/half.h"
+#include "kv/tile_index.h"
+#include "kv_fixture.h"
+#include "ops/backend.h"
+#include "ops/ref/ref.h"
+#include "tap.h"
+
+namespace {
+
+using namespace ragdraft;
+using fixture::Cache;
+using fixture::random_values;
+using kv::KvLayout;
+using kv::KvType;
+
+// Largest |a - b| / max(1, |b|).
+double largest_error(const std::vector<float>& a, const std::vector<float>& b) {
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); i++) {
+    const double error = std::abs(double(a[i]) - double(b[i])) / std::max(1.0, std::abs(double(b[i])));
+    if (!(error <= largest)) largest = std::isnan(error) ? INFINITY : error;
+  }
+  return largest;
+}
+
+bool same_bits(const float* a, const float* b, size_t count) { return std::memcmp(a, b, count * sizeof(float)) == 0; }
+
+// A few roundings of f32, plus exp's 2e-7; sums of squares have 16 to 64 partial sums.
+constexpr double kTolerance = 2e-6;
+
+template <class Run>
+void for_each_backend(const Run& run) {
+  for (const std::string& isa : ops::cpu_isas()) {
+    for (const int threads : {1, 3}) run(*ops::make_cpu_backend(threads, isa), isa + " x " + std::to_string(threads));
+  }
+}
+
+// Element (token, dim) of the CPU backend's K or V block, as f32.
+float cached(const KvLayout& layout, const std::byte* block, size_t index) {
+  if (layout.type == KvType::kF32) return reinterpret_cast<const float*>(block)[index];
+  const uint16_t bits = reinterpret_cast<const uint16_t*>(block)[index];
+  return layout.type == KvType::kF16 ? f16_to_f32(bits) : bf16_to_f32(bits);
+}
+
+}  // namespace
+
+TEST("rms_norm agrees with the reference for any dimension, and a row does not depend on others") {
+  const auto reference = ops::make_reference_backend();
+  for_each_backend([&](ops::Backend& backend, const std::string& what) {
+    for (const int dim : {1, 7, 16, 63, 64, 100, 896, 2048}) {
+      const int rows = dim == 2048 ? 100 : 3;  // 100: over threads
+      std::vector<float> x = random_values(size_t(rows * dim), 1, 5), expected(x.size());
+      const std::vector<float> weight = random_values(size_t(dim), 2);
+      reference->rms_norm(x.data(), weight.data(), 1e-5f, rows, dim, expected.data());
+      std::vector<float> last(size_t(dim), 0.0f);
+      backend.rms_norm(x.data() + size_t((rows - 1) * dim), weight.data(), 1e-5f, 1, dim, last.data());
+      backend.rms_norm(x.data(), weight.data(), 1e-5f, rows, dim, x.data());  // in place
+      CHECK_MSG(largest_error(x, expected) < kTolerance, what + " dim " + std::to_string(dim));
+      CHECK_MSG(same_bits(x.data() + size_t((rows - 1) * dim), last.data(), size_t(dim)), what + " dim " + std::to_string(dim));
+    }
+  });
+}
+
+TEST("rms_norm of zeros is zero, of huge and tiny rows what the reference says") {
+  const auto reference = ops::make_reference_backend();
+  for_each_backend([&](ops::Backend& backend, const std::string& what) {
+    std::vector<float> x(3 * 32, 0.0f), expected(x.size());
+    for (size_t i = 0; i < 32; i++) x[32 + i] = 1e15f * float(i), x[64 + i] = 1e-12f * float(i);
+    const std::vector<float> weight(32, 1.0f);
+    reference->rms_norm(x.data(), weight.data(), 1e-6f, 3, 32, expected.data());
+    backend.rms_norm(x.data(), weight.data(), 1e-6f, 3, 32, x.data());
+    CHECK_MSG(largest_error(x, expected) < kTolerance, what);
+    CHECK_MSG(x[5] == 0, what);
+  });
+}
+
+TEST("swiglu agrees with the reference, also far from zero, and an element does not depend on its place") {
+  const auto reference = ops::make_reference_backend();
+  for_each_backend([&](ops::Backend& backend, const std::string& what) {
+    for (const int rows : {1, 2, 50}) {
+      const int dim = rows == 50 ? 2050 : 45;
+      std::vector<float> gate = random_values(size_t(rows * dim), 3, 12);
+      const std::vector<float> up = random_values(gate.size(), 4, 3);
+      const float extremes[] = {0.0f, -0.0f, 50.0f, -50.0f, 88.0f, -88.0f, 200.0f, -200.0f, 1e30f, -1e30f};
+      for (size_t i = 0; i < std::size(extremes); i++) gate[i] = extremes[i];
+      const std::vector<float> original = gate;
+      std::vector<float> expected = gate;
+      reference->swiglu(expected.data(), up.data(), rows, dim);
+      backend.swiglu(gate.data(), up.data(), rows, dim);
+      CHECK_MSG(largest_error(gate, expected) < kTolerance, what + " rows " + std::to_string(rows));
+      for (const size_t i : {size_t(0), size_t(17), gate.size() - 1}) {
+        float alone = original[i];
+        backend.swiglu(&alone, &up[i], 1, 1);
+        CHECK_MSG(same_bits(&alone, &gate[i], 1), what + " element " + std::to_string(i));
+      }
+    }
+  });
+}
+
+TEST("rope and append agree with the reference in both layouts, for whole and partly rotated heads, up to position 131,071") {
+  // Angles are computed in double on both sides; the rotation itself is f32 here: 3 roundings of values up to 2. What is
+  // stored is rounded again, and may fall to the other side: one unit of the type.
+  struct Case {
+    KvType type;
+    int head_dim;
+    size_t pairs;
+    bool interleaved;
+    Position position;
+    double stored_error;
+  };
+  const auto reference = ops::make_reference_backend();
+  for_each_backend([&](ops::Backend& backend, const std::string& what) {
+    for (const Case& c : {Case{KvType::kF16, 64, 32, true, 60, 2e-3}, Case{KvType::kBF16, 128, 64, false, 0, 2e-2},
+                          Case{KvType::kF32, 80, 16, true, 131000, 1e-6}, Case{KvType::kF32, 10, 5, false, 131000, 1e-6}}) {
+      const KvLayout layout{.layers = 1, .kv_heads = 2, .head_dim = c.head_dim, .type = c.type};
+      constexpr int kRows = 70, kHeads = 6;
+      ops::Rope rope{.frequency = {}, .magnitude = 1.25f, .interleaved = c.interleaved};
+      for (size_t i = 0; i < c.pairs; i++) rope.frequency.push_back(std::pow(10000.0, -double(i) / double(c.pairs)));
+      const std::vector<float> q = random_values(size_t(kRows * kHeads * c.head_dim), 1), k = random_values(size_t(kRows * 2 * c.head_dim), 2),
+                               v = random_values(k.size(), 3);
+      // Only the pages of the rows exist; a table of the others is not needed to write.
+      Cache cache(backend, layout, 1, 192), expected_cache(*reference, layout, 1, 192);
+      std::vector<std::byte*> table(131072 / kPageTokens, nullptr), expected_table = table;
+      for (int i = 0; i < 3; i++) {
+        const size_t page = std::min(size_t(c.position / kPageTokens + i), table.size() - 1);
+        table[page] = cache.page(0, i);
+        expected_table[page] = expected_cache.page(0, i);
+      }
+      const std::vector<kv::KvSpan> spans = {{table.data(), 0, kRows, c.position}}, expected_spans = {{expected_table.data(), 0, kRows, c.position}};
+      std::vector<float> turned = q, expected = q;
+      reference->rope_append_kv(layout, 0, expected_spans, rope, kHeads, expected.data(), k.data(), v.data());
+      backend.rope_append_kv(layout, 0, spans, rope, kHeads, turned.data(), k.data(), v.data());
+      CHECK_MSG(largest_error(turned, expected) < 1e-6, what + " dim " + std::to_string(c.head_dim));
+      double worst_key = 0;
+      bool values_equal = true;
+      for (int r = 0; r < kRows; r++) {
+        const Position position = c.position + r;
+        const int token = position % kPageTokens;
+        for (int h = 0; h < 2; h++) {
+          const std::byte* tile = table[size_t(position / kPageTokens)] + layout.tile_offset(0, h);
+          const std::byte* expected_tile = expected_table[size_t(position / kPageTokens)] + layout.tile_offset(0, h);
+          for (int d = 0; d < c.head_dim; d++) {
+            const double key = cached(layout, tile, kv::k_index(layout, d, token));
+            worst_key = std::max(worst_key, std::abs(key - double(ops::ref::load_element(layout, expected_tile, token, d))));
+            values_equal &= cached(layout, tile + layout.block_bytes(), kv::v_index(layout, d, token)) ==
+                            ops::ref::load_element(layout, expected_tile + layout.block_bytes(), token, d);
+          }
+        }
+      }
+      CHECK_MSG(worst_key <= c.stored_error, what + " dim " + std::to_string(c.head_dim) + " key error " + std::to_string(worst_key));
+      CHECK_MSG(values_equal, what + " dim " + std::to_string(c.head_dim));
+    }
+  });
+}
+
+TEST("rope follows when positions, frequencies, magnitude or layout change from call to call") {
+  const auto reference = ops::make_reference_backend();
+  for_each_backend([&](ops::Backend& backend, const std::string& what) {
+    const KvLayout layout{.layers = 1, .kv_heads = 1, .head_dim = 4, .type = KvType::kF32};
+    const Cache cache(backend, layout, 2, 64), expected_cache(*reference, layout, 2, 64);
+    struct Call {
+      Position first, second;  // one row of each of two sequences
+      ops::Rope rope;
+    };
+    const ops::Rope a{{1.0, 0.1}, 1, true}, b{{1.0, 0.2}, 1, true}, c{{1.0, 0.2}, 2, true}, d{{1.0, 0.2}, 2, false}, e{{1.0}, 2, false};
+    for (const Call& call : {Call{3, 5, a}, Call{3, 6, a}, Call{3, 6, b}, Call{3, 6, c}, Call{3, 6, d}, Call{3, 6, e}, Call{6, 3, e}, Call{3, 5, a}}) {
+      std::vector<float> q = {1, 2, 3, 4, 5, 6, 7, 8}, expected = q;
+      const std::vector<float> kv(8, 1.0f);
+      const std::vector<kv::KvSpan> spans = {cache.span(0, 0, 1, call.first), cache.span(1, 1, 1, call.second)};
+      const std::vector<kv::KvSpan> expected_spans = {expected_cache.span(0, 0, 1, call.first), expected_cache.span(1, 1, 1, call.second)};
+      backend.rope_append_kv(layout, 0, spans, call.rope, 1, q.data(), kv.data(), kv.data());
+      reference->rope_append_kv(layout, 0, expected_spans, call.rope, 1, expected.data(), kv.data(), kv.data());
+      CHECK_MSG(largest_error(q, expected) < 1e-6, what);
+    }
+  });
+}
+
+TEST("append saturates f16, and a NaN stays a NaN") {
+  for_each_backend([&](ops::Backend& backend, const std::string& what) {
+    const KvLayout layout{.layers = 1, .kv_heads = 1, .head_dim = 4, .type = KvType::kF16};
+    Cache cache(backend, layout, 1, 64);
+    std::vector<float> q(4);
+    const std::vector<float> k = {1e6f, -1e6f, NAN, 65519.0f}, v = {INFINITY, -INFINITY, 1.0f / 3, NAN};
+    const std::vector<kv::KvSpan> spans = {cache.span(0, 0, 1, 0)};
+    backend.rope_append_kv(layout, 0, spans, {}, 1, q.data(), k.data(), v.data());
+    const auto key = [&](int d) { return cached(layout, cache.page(0, 0), kv::k_index(layout, d, 0)); };
+    const auto value = [&](int d) { return cached(layout, cache.page(0, 0) + layout.block_bytes(), kv::v_index(layout, d, 0)); };
+    CHECK_MSG(key(0) == 65504 && key(1) == -65504 && std::isnan(key(2)) && key(3) == 65504, what);
+    CHECK_MSG(value(0) == 65504 && value(1) == -65504 && value(2) == 0.333251953125f && std::isnan(value(3)), what);
+  });
+}
