@@ -1,0 +1,14 @@
+import type { TokenSink } from './token-sink'
+
+/** How one family of tokenizers turns text without control tokens into ids, and ids into bytes. */
+export interface TextModel {
+  /**
+   * Cuts text into pieces that are encoded independently of one another: the tokens of the text are those of its pieces.
+   * Lazy, each piece costing time in proportion to its length, so that a caller may pause between any two.
+   */
+  pieces(text: string): Iterable<string>
+  /** Appends the tokens of one piece. */
+  encodePiece(piece: string, sink: TokenSink): void
+  /** Bytes of a text, byte or user-defined token. */
+  bytes(id: number): Uint8Array
+}

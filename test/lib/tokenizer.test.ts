@@ -1,0 +1,350 @@
+import t from 'tap'
+import { RagdraftError } from '../../lib/errors'
+import { tokenizerFromGguf } from '../../lib/tokenizer/from-gguf'
+import { preTokenize, preTokenizer } from '../../lib/tokenizer/pre-tokenizer'
+import { random, randomText, tinyBpe, tinyLlama3, tinyQwen2, tinySpm, type } from './helpers/tiny-vocabulary'
+
+const code = (expected: string, mention: string | RegExp = '') => ({ code: expected, message: mention === '' ? String : mention })
+const names = (tokenizer: ReturnType<typeof tokenizerFromGguf>, ids: Int32Array): string[] =>
+  Array.from(ids, (id) => tokenizer.decode([id], { special: true }))
+
+t.test('reads the control tokens of the metadata', (t) => {
+  const llama = tokenizerFromGguf(tinyLlama3())
+  t.match(llama, { model: 'gpt2', pre: 'llama-bpe', vocabSize: 266, bosToken: 260, eosToken: 265, addEos: false, addSpacePrefix: false })
+  t.equal(llama.addBos, true, 'Llama 3 files mean BOS without saying so')
+  t.strictSame(llama.stopTokens, [261, 264, 265])
+
+  const qwen = tokenizerFromGguf(tinyQwen2())
+  t.match(qwen, { pre: 'qwen2', addBos: false })
+  t.strictSame(qwen.stopTokens, [260, 262])
+
+  const other = tokenizerFromGguf(tinyLlama3({ 'tokenizer.ggml.eot_token_id': 5, 'tokenizer.ggml.eom_token_id': 4294967295 }))
+  t.strictSame(other.stopTokens, [5, 261, 264, 265], 'EOT as the file says; -1 means none')
+
+  const gpt2 = tokenizerFromGguf(tinyBpe([], [], { 'tokenizer.ggml.pre': 'gpt-2' }))
+  t.match(gpt2, { bosToken: null, eosToken: null, addBos: false, stopTokens: [] })
+
+  const spm = tokenizerFromGguf(tinySpm([]))
+  t.match(spm, { model: 'llama', pre: 'default', bosToken: 1, eosToken: 2, addBos: true, addEos: false, addSpacePrefix: true })
+  t.strictSame(spm.stopTokens, [2])
+  t.equal(tokenizerFromGguf(tinySpm([], { 'tokenizer.ggml.add_bos_token': false })).addBos, false)
+  t.end()
+})
+
+t.test('refuses tokenizers that it does not know by their names', (t) => {
+  t.throws(() => tokenizerFromGguf({ 'tokenizer.ggml.model': 'bert' }), code('ERR_UNSUPPORTED_TOKENIZER', /"bert"/))
+  t.throws(() => tokenizerFromGguf(tinyBpe([], [], { 'tokenizer.ggml.pre': 'falcon' })), code('ERR_UNSUPPORTED_TOKENIZER', /"falcon"/))
+  t.end()
+})
+
+t.test('refuses metadata that is incomplete or contradicts itself', (t) => {
+  const without = (key: string, metadata = tinyBpe()) => Object.fromEntries(Object.entries(metadata).filter(([name]) => name !== key))
+  const cases: [string, ReturnType<typeof tinyBpe>][] = [
+    ['no model', {}],
+    ['model is a number', tinyBpe([], [], { 'tokenizer.ggml.model': 1 })],
+    ['no tokens', without('tokenizer.ggml.tokens')],
+    ['empty tokens', tinyBpe([], [], { 'tokenizer.ggml.tokens': [] })],
+    ['tokens are numbers', tinyBpe([], [], { 'tokenizer.ggml.tokens': [1, 2] })],
+    ['fewer types than tokens', tinyBpe([], [], { 'tokenizer.ggml.token_type': [1] })],
+    ['types are strings', tinyBpe([], [], { 'tokenizer.ggml.token_type': new Array(256).fill('1') })],
+    ['no merges', without('tokenizer.ggml.merges')],
+    ['a merge of one token', tinyBpe([], [], { 'tokenizer.ggml.merges': ['ab'] })],
+    ['a merge with nothing', tinyBpe([], [], { 'tokenizer.ggml.merges': ['a '] })],
+    ['BOS beyond the vocabulary', tinyBpe([], [], { 'tokenizer.ggml.bos_token_id': 256 })],
+    ['EOS a fraction', tinyBpe([], [], { 'tokenizer.ggml.eos_token_id': 0.5 })],
+    ['add_bos_token a string', tinyLlama3({ 'tokenizer.ggml.add_bos_token': 'yes' })],
+    ['a byte without a token', tinyBpe([], [], { 'tokenizer.ggml.tokens': ['a'], 'tokenizer.ggml.token_type': [1] })],
+    ['no scores', without('tokenizer.ggml.scores', tinySpm([]))],
+    ['a score that is no number', tinySpm([['a', Number.NaN]])],
+    [
+      'neither byte tokens nor an unknown token',
+      {
+        'tokenizer.ggml.model': 'llama',
+        'tokenizer.ggml.tokens': ['a'],
+        'tokenizer.ggml.scores': [0],
+        'tokenizer.ggml.unknown_token_id': -1,
+      },
+    ],
+  ]
+  for (const [what, metadata] of cases) t.throws(() => tokenizerFromGguf(metadata), code('ERR_INVALID_MODEL'), what)
+  t.end()
+})
+
+t.test('keeps control tokens out of plain text and finds them in templates', (t) => {
+  const tokenizer = tokenizerFromGguf(tinyLlama3())
+  const text = 'the <|eot_id|> the<|end_of_text|>'
+  t.notOk(tokenizer.encode(text).some((id) => tokenizer.isControl(id)))
+  t.equal(tokenizer.decode(tokenizer.encode(text)), text)
+  const template = tokenizer.encodeTemplate(text)
+  t.strictSame(
+    names(tokenizer, template).filter((name) => name.includes('|')),
+    ['<|eot_id|>', '<|end_of_text|>'],
+  )
+  t.equal(tokenizer.decode(template), 'the  the')
+  t.equal(tokenizer.decode(template, { special: true }), text)
+  t.end()
+})
+
+t.test('a control token cannot be merged together either', (t) => {
+  // The merges lead to "<s>" and the whole piece is in the vocabulary; both must fall back to bytes.
+  const tokenizer = tokenizerFromGguf(tinyBpe(['Ġ s'], [['Ġs>', type.control]], { 'tokenizer.ggml.merges': ['Ġ s', 'Ġs >'] }))
+  t.strictSame(names(tokenizer, tokenizer.encode(' s>')), [' s', '>'])
+  const merged = tokenizerFromGguf(tinyBpe(['a b'], [['abc', type.control]], { 'tokenizer.ggml.merges': ['a b', 'ab c'] }))
+  t.strictSame(names(merged, merged.encode('abc')), ['a', 'b', 'c'])
+  t.end()
+})
+
+t.test('takes user-defined tokens as text, unless they are spelled like markers', (t) => {
+  const tokenizer = tokenizerFromGguf(
+    tinyBpe(
+      ['a b'],
+      [
+        ['abab', type.userDefined],
+        ['ab', type.userDefined],
+        ['<tool_call>', type.userDefined],
+        ['[PAD7]', type.userDefined],
+      ],
+    ),
+  )
+  t.strictSame(names(tokenizer, tokenizer.encode('xababab')), ['x', 'abab', 'ab'], 'the longest first')
+  t.notOk(tokenizer.encode('<tool_call>[PAD7]').some((id) => id >= 257))
+  t.strictSame(names(tokenizer, tokenizer.encodeTemplate('<tool_call>[PAD7]')), ['<tool_call>', '[PAD7]'])
+  t.end()
+})
+
+t.test('takes markers for control tokens where a file calls them normal', (t) => {
+  const tokenizer = tokenizerFromGguf(
+    tinyBpe(
+      [],
+      [
+        ['<|im_end|>', type.normal],
+        ['<s>', type.normal],
+      ],
+      { 'tokenizer.ggml.bos_token_id': 257 },
+    ),
+  )
+  t.strictSame(tokenizer.stopTokens, [256])
+  t.equal(tokenizer.isControl(257), true)
+  t.end()
+})
+
+t.test('SentencePiece: merges the best score first, falls back to bytes', (t) => {
+  const tokenizer = tokenizerFromGguf(
+    tinySpm([
+      ['▁', -5],
+      ['a', -5],
+      ['b', -5],
+      ['c', -5],
+      ['ab', -2],
+      ['bc', -1],
+      ['▁a', -3],
+      ['▁▁', -4],
+    ]),
+  )
+  const encoded = (text: string): string[] => names(tokenizer, tokenizer.encode(text))
+  t.strictSame(encoded('abc').join('|'), 'a|bc', 'the space prefix is in the ids but not in the text')
+  t.strictSame([...tokenizer.encode('abc')].length, 2)
+  t.strictSame([...tokenizer.encode('')], [])
+  const bytes = tokenizer.encode('aé')
+  t.strictSame([...bytes].slice(1), [3 + 0xc3, 3 + 0xa9])
+  t.equal(tokenizer.decode(bytes), 'aé')
+  t.strictSame([...tokenizer.encode('<0x0A>')].includes(3 + 10), false, 'a byte token cannot be spelled')
+  t.equal(tokenizer.decode(tokenizer.encode('<s></s><unk><0x0A>')), '<s></s><unk><0x0A>')
+  for (const text of ['  abc', 'abc  ', ' ', 'a b  c']) t.equal(tokenizer.decode(tokenizer.encode(text)), text)
+  t.end()
+})
+
+t.test('SentencePiece: the space prefix comes at the start and after control tokens of a template', (t) => {
+  const pieces: [string, number][] = [
+    ['▁', -5],
+    ['a', -5],
+    ['▁a', -3],
+  ]
+  const tokenizer = tokenizerFromGguf(tinySpm(pieces))
+  const [space, a, spaceA] = [259, 260, 261]
+  t.strictSame([...tokenizer.encode('a')], [spaceA])
+  t.strictSame([...tokenizer.encodeTemplate('<s>a</s>a')], [1, spaceA, 2, spaceA])
+  t.strictSame([...tokenizer.encodeTemplate('a a', { continues: true })], [a, spaceA])
+  t.strictSame([...tokenizer.encodeTemplate(' ', { continues: true })], [space])
+  const plain = tokenizerFromGguf(tinySpm(pieces, { 'tokenizer.ggml.add_space_prefix': false }))
+  t.strictSame([...plain.encode('a')], [a])
+  t.equal(plain.decode([spaceA]), ' a', 'no prefix, nothing to take off')
+  t.end()
+})
+
+t.test('SentencePiece: without a byte token the unknown token stands in', (t) => {
+  const tokenizer = tokenizerFromGguf({
+    'tokenizer.ggml.model': 'llama',
+    'tokenizer.ggml.tokens': ['<unk>', '<s>', '</s>', '▁', 'a', '▁a'],
+    'tokenizer.ggml.scores': [0, 0, 0, -1, -1, -1],
+  })
+  t.strictSame([...tokenizer.encode('aé')], [5, 0, 0])
+  t.strictSame([...tokenizer.stopTokens], [2], 'markers are control tokens even without token types')
+  t.end()
+})
+
+t.test('SentencePiece: cutting a text where no token spans gives the ids of the whole text', (t) => {
+  // Tokens with a space in the middle and across punctuation: the cuts must not be at words.
+  const next = random(3)
+  const letters = ['▁', 'a', 'b', '.', '中', '😁']
+  const pieces = new Map<string, number>(letters.map((letter) => [letter, -100]))
+  for (let i = 0; i < 60; i++) {
+    const known = [...pieces.keys()]
+    pieces.set(known[next(known.length)]! + known[next(known.length)]!, -next(40))
+  }
+  const metadata = tinySpm([...pieces])
+  const tokenizer = tokenizerFromGguf(metadata)
+  const ids = new Map([...pieces.keys()].map((piece, index) => [piece, 259 + index]))
+  const slow = (text: string): number[] => {
+    const symbols = [...`▁${text.replaceAll(' ', '▁')}`]
+    for (;;) {
+      let best = -1
+      for (let i = 0; i + 1 < symbols.length; i++) {
+        const score = pieces.get(symbols[i]! + symbols[i + 1]!)
+        if (score !== undefined && (best < 0 || score > pieces.get(symbols[best]! + symbols[best + 1]!)!)) best = i
+      }
+      if (best < 0) return symbols.map((symbol) => ids.get(symbol)!)
+      symbols.splice(best, 2, symbols[best]! + symbols[best + 1]!)
+    }
+  }
+  const texts = Array.from({ length: 600 }, () =>
+    Array.from({ length: 1 + next(30) }, () => letters[next(letters.length)]!.replace('▁', ' ')).join(''),
+  )
+  t.strictSame(
+    texts.map((text) => [...tokenizer.encode(text)]),
+    texts.map(slow),
+  )
+  t.end()
+})
+
+t.test('byte-level BPE gives the same ids with and without the long-piece loop', (t) => {
+  const merges = ['a a', 'a b', 'aa aa', 'b a', 'ab a', 'aaaa ab', 'b b', 'bb aa']
+  const tokenizer = tokenizerFromGguf(tinyBpe(merges))
+  const next = random(4)
+  const long = Array.from({ length: 3000 }, () => 'ab'[next(2)]).join('')
+  // "ba" at a cut would merge across; c merges with nothing, so it separates without a pre-token of its own.
+  const parts = Array.from({ length: 5 }, () => long.slice(next(1000), 1000 + next(900)))
+  const apart = parts.flatMap((part) => [...tokenizer.encode(part), 'c'.charCodeAt(0)]).slice(0, -1)
+  t.strictSame([...tokenizer.encode(parts.join('c'))], apart)
+  t.end()
+})
+
+t.test('a long text without a break takes seconds at most', (t) => {
+  const merges = ['a a', 'aa aa', 'aaaa aaaa']
+  const bpe = tokenizerFromGguf(tinyBpe(merges))
+  const spm = tokenizerFromGguf(
+    tinySpm([
+      ['a', -3],
+      ['aa', -2],
+      ['aaaa', -1],
+    ]),
+  )
+  for (const tokenizer of [bpe, spm, tokenizerFromGguf(tinyBpe([], [], { 'tokenizer.ggml.pre': 'deepseek-llm' }))]) {
+    for (const text of ['a'.repeat(300_000), `${' '.repeat(300_000)}a`]) {
+      const start = performance.now()
+      t.equal(tokenizer.decode(tokenizer.encode(text)) === text, true)
+      t.ok(performance.now() - start < 6000, `${tokenizer.pre} took ${performance.now() - start} ms`)
+    }
+  }
+  t.end()
+})
+
+t.test('pre-tokenizers cut as their models were trained', (t) => {
+  const pieces = (name: string, text: string): string[] => [...preTokenize(text, preTokenizer(name).steps)]
+  const text = "Hello  12345's WE'LL\n\n x!?\u0085"
+  t.strictSame(pieces('llama-bpe', text), ['Hello', ' ', ' ', '123', '45', "'s", ' WE', "'LL", '\n\n', ' x', '!?', '\u0085'])
+  t.strictSame(pieces('qwen2', text), ['Hello', ' ', ' ', '1', '2', '3', '4', '5', "'s", ' WE', "'LL", '\n\n', ' x', '!?', '\u0085'])
+  t.strictSame(pieces('gpt-2', text), ['Hello', ' ', ' 12345', "'s", ' WE', "'", 'LL', '\n\n', ' x', '!?', '\u0085'])
+  t.strictSame(pieces('default', text), ['Hello', ' ', ' ', '123', '45', "'", 's', ' WE', "'", 'LL', '\n\n', ' x', '!?', '\u0085'])
+  t.strictSame(pieces('deepseek-llm', text), ['Hello', '  ', '12345', "'", 's', ' WE', "'", 'LL', '\n', '\n', ' x', '!?', '\u0085'])
+  for (const name of ['llama3', 'llama-v3']) t.equal(preTokenizer(name), preTokenizer('llama-bpe'))
+  const next = random(5)
+  const texts = Array.from({ length: 200 }, () => randomText(next, 50))
+  for (const name of ['llama-bpe', 'qwen2', 'gpt-2', 'default', 'deepseek-llm']) {
+    t.strictSame(
+      texts.map((text) => pieces(name, text).join('')),
+      texts,
+      `${name} loses nothing`,
+    )
+  }
+  t.end()
+})
+
+t.test('a file without a pre-tokenizer gets the default one', (t) => {
+  const { 'tokenizer.ggml.pre': _, ...metadata } = tinyBpe(['1 2', '3 4'])
+  const tokenizer = tokenizerFromGguf(metadata)
+  t.equal(tokenizer.pre, 'default')
+  t.strictSame(names(tokenizer, tokenizer.encode('1234')), ['12', '3', '4'], 'digits in threes')
+  t.end()
+})
+
+t.test('encodeAsync gives the ids of encode, tells its progress and stops on a signal', async (t) => {
+  const next = random(6)
+  const text = randomText(next, 400_000)
+  const bpe = tokenizerFromGguf(tinyLlama3({ 'tokenizer.ggml.pre': 'llama-bpe' }))
+  const spm = tokenizerFromGguf(
+    tinySpm([
+      ['▁', -1],
+      ['e', -1],
+      ['▁e', -1],
+    ]),
+  )
+  const user = tokenizerFromGguf(
+    tinyBpe(
+      [],
+      [
+        ['don', type.userDefined],
+        ['  ', type.userDefined],
+      ],
+    ),
+  )
+  for (const tokenizer of [bpe, spm, user]) {
+    const seen: number[] = []
+    const ids = await tokenizer.encodeAsync(text, {
+      onProgress: (done, total) => {
+        t.equal(total, text.length)
+        seen.push(done)
+      },
+    })
+    t.ok(Buffer.from(ids.buffer).equals(Buffer.from(tokenizer.encode(text).buffer)))
+    t.equal(tokenizer.count(text), ids.length)
+    t.ok(seen.length > 1, `${seen.length} slices`)
+    t.strictSame(
+      seen,
+      [...seen].sort((a, b) => a - b),
+    )
+    t.equal(seen.at(-1), text.length)
+  }
+
+  const reason = new Error('enough')
+  await t.rejects(bpe.encodeAsync(text, { signal: AbortSignal.abort(reason) }), reason)
+  const controller = new AbortController()
+  await t.rejects(bpe.encodeAsync(text, { signal: controller.signal, onProgress: () => controller.abort(reason) }), reason)
+})
+
+t.test('two encodings under way at once do not disturb each other', async (t) => {
+  const tokenizer = tokenizerFromGguf(tinyBpe(['a b'], [['xyz', type.userDefined]], { 'tokenizer.ggml.pre': 'deepseek-llm' }))
+  const texts = [7, 8, 9].map((seed) => `xyz ${randomText(random(seed), 150_000)} xyz`)
+  const together = await Promise.all(texts.map((text) => tokenizer.encodeAsync(text)))
+  for (const [index, text] of texts.entries()) {
+    t.ok(Buffer.from(together[index]!.buffer).equals(Buffer.from(tokenizer.encode(text).buffer)))
+  }
+})
+
+t.test('reads lone surrogates as U+FFFD and keeps byte order marks', (t) => {
+  for (const tokenizer of [tokenizerFromGguf(tinyLlama3()), tokenizerFromGguf(tinySpm([]))]) {
+    t.equal(tokenizer.decode(tokenizer.encode('a\ud800b\udc00')), 'a\ufffdb\ufffd')
+    t.equal(tokenizer.decode(tokenizer.encode('\ufeffa')), '\ufeffa')
+  }
+  t.end()
+})
+
+t.test('refuses ids outside of the vocabulary', (t) => {
+  const tokenizer = tokenizerFromGguf(tinyLlama3())
+  for (const id of [-1, 266, 0.5, Number.NaN]) {
+    t.throws(() => tokenizer.tokenBytes(id), code('ERR_INVALID_ARGUMENT'))
+    t.throws(() => tokenizer.decode([0, id]), code('ERR_INVALID_ARGUMENT'))
+    t.throws(() => tokenizer.isControl(id), RagdraftError)
+  }
+  t.end()
+})
