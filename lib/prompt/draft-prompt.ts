@@ -1,0 +1,35 @@
+import { RagdraftError } from '../errors'
+import type { Tokenizer } from '../tokenizer/tokenizer'
+import { type Conversation, conversation } from './conversation'
+import { concatTokens, encodeSegments } from './segments'
+import type { ChatTemplate } from './template'
+
+/** Input of {@link buildDraftPrompt}. */
+export interface DraftPromptOptions extends Conversation {
+  readonly tokenizer: Tokenizer
+  readonly template: ChatTemplate
+  /** The retrieved chunks, in document order. */
+  readonly chunks: readonly string[]
+}
+
+/** The drafter's prompt. */
+export interface DraftPrompt {
+  readonly tokens: Int32Array
+  /** How many of them are the chunks', with the blank lines between them. */
+  readonly chunkTokens: number
+}
+
+const kInstruction = 'Read the following excerpts retrieved from the text, then answer the question that comes after them.'
+
+/**
+ * The prompt of the RAG drafter: the target's conversation with the retrieved chunks, a blank line between them, in place of the
+ * document. Nothing of it is shared between questions, for each has its own chunks.
+ * @throws ERR_INVALID_ARGUMENT without chunks or with an empty question.
+ * @throws ERR_CHAT_TEMPLATE if the template fails.
+ */
+export function buildDraftPrompt({ tokenizer, template, chunks, ...turns }: DraftPromptOptions): DraftPrompt {
+  if (chunks.length === 0) throw new RagdraftError('ERR_INVALID_ARGUMENT', 'The drafter needs at least one chunk.')
+  const excerpts = tokenizer.encode(chunks.join('\n\n'))
+  const segments = template.render(conversation(kInstruction, { untrusted: excerpts }, turns), tokenizer)
+  return { tokens: concatTokens(encodeSegments(segments, tokenizer, true)), chunkTokens: excerpts.length }
+}
