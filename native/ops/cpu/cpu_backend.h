@@ -16,6 +16,7 @@ class CpuBackend final : public Backend {
   CpuBackend(int threads, const std::string& isa) : kernels_(resolve_kernels(isa)), pool_(threads) {}
 
   std::string name() const override { return std::string("cpu/") + kernels_.isa; }
+  int threads() const override { return pool_.threads(); }
   std::shared_ptr<std::byte[]> allocate(size_t bytes) override { return allocate_zeroed(bytes); }
 
   // pack.cc, embed.cc, linear.cc

@@ -1,0 +1,79 @@
+/** The addon's callbacks as promises, for tests that go below the public API. */
+import type { GenerateRequest, GgufContents, NativeModel, NativeSequence, NativeStats } from '../../lib/native/binding'
+import { native } from '../../lib/native/load'
+
+export const binding = native()
+
+export function readGguf(path: string): Promise<GgufContents> {
+  return new Promise((resolve, reject) => binding.readGguf(path, (error, result) => (error ? reject(error) : resolve(result!))))
+}
+
+export function loadModel(path: string, { threads = 2, isa = '' } = {}): Promise<NativeModel> {
+  return new Promise((resolve, reject) =>
+    binding.loadModel(path, { threads, isa }, () => {}, (error, model) => (error ? reject(error) : resolve(model!))),
+  )
+}
+
+export function prefill(sequence: NativeSequence, tokens: readonly number[] | Int32Array): Promise<void> {
+  return new Promise((resolve, reject) =>
+    binding.prefill(sequence, Int32Array.from(tokens), () => {}, (error) => (error ? reject(error) : resolve())),
+  )
+}
+
+/** Logits of the last `rows` of `tokens`, one array a row. */
+export function evaluate(sequence: NativeSequence, tokens: readonly number[] | Int32Array, rows = tokens.length): Promise<Float32Array[]> {
+  return new Promise((resolve, reject) =>
+    binding.evaluate(sequence, Int32Array.from(tokens), rows, (error, logits) => {
+      if (error) return reject(error)
+      const vocab = logits!.length / rows
+      resolve(Array.from({ length: rows }, (_, r) => logits!.subarray(r * vocab, (r + 1) * vocab)))
+    }),
+  )
+}
+
+export interface Generated {
+  tokens: number[]
+  stats: NativeStats
+}
+
+export const greedyDefaults = {
+  mode: 'plain',
+  target: null,
+  targetPending: new Int32Array(),
+  drafter: null,
+  drafterPending: new Int32Array(),
+  transfer: 10,
+  plausibility: 0.1,
+  transferTemperature: 1,
+  draftLength: 4,
+  maxDraftLength: 16,
+  confidence: 0,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  repetitionWindow: 64,
+  seed: 0n,
+  maxTokens: 32,
+  stopTokens: new Int32Array(),
+  validTokens: 0,
+} as const satisfies GenerateRequest
+
+export function generate(request: Partial<GenerateRequest>): Promise<Generated> {
+  const tokens: number[] = []
+  return new Promise((resolve, reject) =>
+    binding.generate({ ...greedyDefaults, ...request }, (more) => tokens.push(...more), (error, stats) => (error ? reject(error) : resolve({ tokens, stats: stats! }))),
+  )
+}
+
+export const argmax = (row: Float32Array): number => row.reduce((best, x, i) => (x > row[best]! ? i : best), 0)
+
+/** Small deterministic generator of token ids. */
+export function randomTokens(count: number, vocab: number, seed = 1): number[] {
+  let state = seed >>> 0
+  return Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * vocab)
+  })
+}

@@ -1,0 +1,77 @@
+import t, { type Test } from "tap"
+import type { NativeModel } from '../../lib/native/binding'
+import { randomModel, tiny } from '../helpers/models'
+import { binding, evaluate, loadModel, prefill, randomTokens } from '../helpers/native'
+
+/** Depths that put the 17 rows across a page boundary, a split boundary (2,048), and at the very start. */
+const depths = [0, 55, 2040]
+const rowCounts = Array.from({ length: 17 }, (_, i) => i + 1)
+const kinds = [
+  { name: 'q8', options: { ...tiny, dtypes: { default: 'Q8_0' } } },
+  { name: 'mix', options: { ...tiny, arch: 'qwen2', dtypes: { default: 'Q4_K', output: 'Q6_K', ffn_down: 'Q5_K', attn_v: 'Q4_0' } } },
+  { name: 'f16', options: { ...tiny, dtypes: { default: 'F16', output: 'BF16', attn_q: 'F32' } } },
+] as const
+
+/** Rows of one pass against single decodes, from the same cached prefix: logits and cache bit for bit. */
+async function check(t: Test, model: NativeModel, kv: 'f16' | 'bf16' | 'f32', depth: number): Promise<void> {
+  const prompt = randomTokens(depth, tiny.vocab, depth + 1)
+  const rows = randomTokens(17, tiny.vocab, 99)
+  const base = model.createSequence({ contextTokens: depth + 17, kv })
+  if (depth > 0) await prefill(base, prompt)
+
+  const single = base.fork()
+  const expected: Float32Array[] = []
+  const prints: string[] = []
+  for (const token of rows) {
+    expected.push(...(await evaluate(single, [token])))
+    prints.push(single.fingerprint())
+  }
+  let same = 0
+  for (const n of rowCounts) {
+    const batch = base.fork()
+    const logits = await evaluate(batch, rows.slice(0, n))
+    for (let r = 0; r < n; r++) if (Buffer.from(logits[r]!.buffer, logits[r]!.byteOffset, logits[r]!.byteLength).equals(Buffer.from(expected[r]!.buffer, expected[r]!.byteOffset, expected[r]!.byteLength))) same++
+    t.equal(batch.fingerprint(), prints[n - 1], `${n} rows leave the cache of ${n} decodes`)
+    batch.close()
+  }
+  t.equal(same, (17 * 18) / 2, 'every row of every batch has the logits of its single decode')
+  single.close()
+  base.close()
+}
+
+for (const isa of binding.isas) {
+  for (const kind of kinds) {
+    t.test(`verify of 1..17 rows equals decodes bit for bit: ${kind.name}, ${isa}`, async (t) => {
+      const file = await randomModel(`verify-${kind.name}`, kind.options)
+      // The slow scalar kernels take the shallow depths only.
+      for (const depth of isa === 'generic' ? depths.slice(0, 2) : depths) {
+        const threads = depth === 0 ? [1] : [1, 2, 3]
+        for (const count of threads) {
+          const model = await loadModel(file, { threads: count, isa })
+          for (const kv of ['f16', 'bf16', 'f32'] as const) {
+            await t.test(`depth ${depth}, ${count} threads, ${kv} KV`, (t) => check(t, model, kv, depth))
+          }
+          model.close()
+        }
+      }
+    })
+  }
+}
+
+t.test('the number of threads changes no bit', async (t) => {
+  const file = await randomModel('verify-q8', kinds[0].options)
+  const prompt = randomTokens(2100, tiny.vocab, 5)
+  const results: { print: string; logits: Float32Array }[] = []
+  for (const threads of [1, 2, 3]) {
+    const model = await loadModel(file, { threads })
+    const sequence = model.createSequence({ contextTokens: 2200, kv: 'f16' })
+    await prefill(sequence, prompt)
+    const [logits] = await evaluate(sequence, [7])
+    results.push({ print: sequence.fingerprint(), logits: logits! })
+    model.close()
+  }
+  for (const other of results.slice(1)) {
+    t.equal(other.print, results[0]!.print)
+    t.same(other.logits, results[0]!.logits)
+  }
+})
