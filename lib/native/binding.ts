@@ -4,6 +4,7 @@
  * Every function checks type, tag and range again; a violation throws an Error whose `code` is one of ErrorCode.
  * Functions with `onDone` return at once with `cancel()`; callbacks run on the JavaScript thread that made the call, onDone
  * last and once. After `cancel()` onDone still comes, with an error of code 'ERR_ABORTED' unless the work had ended before.
+ * A cancelled generate hands over its stats so far beside that error: a stop string ends an answer this way.
  */
 
 /** A GGUF metadata value: integers and floats as number, arrays as arrays. */
@@ -70,7 +71,7 @@ export interface NativeStats {
   readonly acceptedByPosition: number[]
   readonly draftMs: number
   readonly verifyMs: number
-  readonly finish: 'stop' | 'length' | 'context'
+  readonly finish: 'stop' | 'length' | 'context' | 'none' // none: cancelled
 }
 
 export interface GenerateRequest {

@@ -1,0 +1,53 @@
+import type { ModelDescription } from '../../session/describe'
+import type { Command } from '../command'
+import { interruptSignal } from '../io'
+
+const count = (value: number) => value.toLocaleString('en')
+const size = (bytes: number) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`)
+
+function table(rows: readonly (readonly [string, string | undefined])[]): string {
+  return rows.map(([name, value]) => (value === undefined ? '' : `${name.padEnd(16)}${value}\n`)).join('')
+}
+
+function describe(d: ModelDescription): string {
+  const scaling = d.rope.scaling
+  const special = Object.entries(d.tokenizer.special).map(([name, token]) => `${name} ${token.id} ${JSON.stringify(token.text)}`)
+  return table([
+    ['file', `${d.path} (GGUF v${d.ggufVersion}, ${size(d.fileBytes)})`],
+    ['name', d.name],
+    ['architecture', d.architecture],
+    ['parameters', count(d.parameters)],
+    ['layers', count(d.layers)],
+    ['embedding', `${count(d.embedding)}, feed-forward ${count(d.feedForward)}`],
+    ['attention', `${d.heads} heads of ${d.headDim}, ${d.kvHeads} for keys and values`],
+    ['context', `${count(d.contextLength)} tokens`],
+    [
+      'rope',
+      `theta ${d.rope.theta}${scaling ? `, ${scaling.type} scaling${scaling.factor === undefined ? '' : ` by ${scaling.factor}`}` : ''}`,
+    ],
+    ['quantisation', d.quantization.map((q) => `${q.type} ${size(q.bytes)} in ${q.tensors}`).join(', ')],
+    ['tokenizer', `${d.tokenizer.model}${d.tokenizer.pre ? ` (${d.tokenizer.pre})` : ''}, ${count(d.tokenizer.tokens)} tokens`],
+    ['special tokens', special.join(', ') || 'none'],
+    [
+      'chat template',
+      d.chatTemplate === undefined ? 'none: a plain prompt is used' : `${count(d.chatTemplate.length)} characters\n\n${d.chatTemplate}`,
+    ],
+  ])
+}
+
+export const inspect: Command = {
+  name: 'inspect',
+  operands: ['MODEL'],
+  summary: 'Print what a GGUF file holds, without loading the weights.',
+  flags: ['json', 'help'],
+  async run({ io, library, values, positionals }) {
+    const { signal, release } = interruptSignal(io)
+    try {
+      const description = await library.inspectModel(positionals[0]!, { signal })
+      io.stdout.write(values.json ? `${JSON.stringify(description)}\n` : describe(description))
+      return 0
+    } finally {
+      release()
+    }
+  },
+}

@@ -1,0 +1,12 @@
+/** The public surface of ragdraft. */
+export { demoBook, type EnsureDemoModelOptions, ensureDemoModel } from './demo'
+export type { Chunk } from './document/chunk'
+export type { DocumentInput } from './document/source'
+export { type ErrorCode, type ErrorDetails, RagdraftError } from './errors'
+export type { AskOptions, Device, KvType, LoadModelOptions, Mode, OnProgress, OpenOptions, Progress, Turn } from './options'
+export type { Answer, AnswerResult, AnswerStats, Citation, FinishReason, UsedChunk } from './session/answer'
+export { type InspectOptions, inspectModel, type ModelDescription, type Quantization, type SpecialToken } from './session/describe'
+export type { DocumentSession } from './session/document-session'
+export { loadModel } from './session/load-model'
+export type { Model, ModelInfo } from './session/model'
+export type { Tokenizer } from './tokenizer/tokenizer'

@@ -1,0 +1,241 @@
+/** What callers may pass: the option types of the public functions, and their validated, defaulted forms. */
+import {
+  abortSignal,
+  callback,
+  type Field,
+  type Fields,
+  integer,
+  invalid,
+  listOf,
+  number,
+  oneOf,
+  optional,
+  readOptions,
+  text,
+} from './check'
+import type { Model } from './session/model'
+
+/**
+ * How far a step has come. `processed` and `total` are bytes of weights ("load"), UTF-16 code units of text ("tokenize"),
+ * chunks ("index") or tokens of the prompt (both prefills). `cached`: tokens of `total` that were in the cache already.
+ */
+export interface Progress {
+  readonly phase: 'load' | 'tokenize' | 'index' | 'prefill-target' | 'prefill-drafter'
+  readonly processed: number
+  readonly total: number
+  readonly cached?: number
+}
+
+export type OnProgress = (progress: Progress) => void
+
+/**
+ * How drafts become the answer:
+ * - `lossless`: the target's own distribution; greedy answers equal plain decoding token for token;
+ * - `exact`: the target's distribution shifted towards the drafter's by `transfer`, sampled exactly;
+ * - `paper`: the distribution that the RAPID paper's published accuracy was obtained under;
+ * - `plain`: the target alone, no speculation; `rag`: the drafter alone, over the retrieved chunks.
+ */
+export type Mode = 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
+export const modes = ['plain', 'rag', 'lossless', 'exact', 'paper'] as const satisfies readonly Mode[]
+
+export type Device = 'auto' | 'cpu' | 'cuda'
+export type KvType = 'f16' | 'bf16' | 'f32'
+export const kvTypes = ['f16', 'bf16', 'f32'] as const satisfies readonly KvType[]
+
+export interface LoadModelOptions {
+  /** Where to compute. "auto" takes the best there is and tells why in `model.info.deviceReason`. Default "auto". */
+  readonly device?: Device | undefined
+  /** Worker threads, 1 to 256. Default: as many as this process may use. */
+  readonly threads?: number | undefined
+  /** Forces the instruction set of the CPU kernels, for tests. @internal */
+  readonly isa?: string | undefined
+  readonly onProgress?: OnProgress | undefined
+  /** Cancels the loading; the promise rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface OpenOptions {
+  /** The model that drafts; it must have the vocabulary of this one. Default: this model itself (one copy of the weights). */
+  readonly drafter?: Model | undefined
+  /**
+   * Tokens that the document, the question and the answer may have together, 64 up to the model's trained context.
+   * Default: what the document needs and 2,048 more, within the trained context.
+   */
+  readonly contextTokens?: number | undefined
+  /** Number type of the KV caches. Default "f16". */
+  readonly kv?: KvType | undefined
+  /** Most tokens of a chunk that retrieval finds, 16 to 8,192. Default 512. */
+  readonly chunkTokens?: number | undefined
+  /** System message for the target. Default: none beyond the prompt's own instruction. */
+  readonly system?: string | undefined
+  readonly onProgress?: OnProgress | undefined
+  /** Cancels the reading; the promise rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An earlier question of a conversation and the answer it got. */
+export interface Turn {
+  readonly question: string
+  readonly answer: string
+}
+
+export interface AskOptions {
+  /** Default "lossless". */
+  readonly mode?: Mode | undefined
+  /** Eta: how far `exact` and `paper` move towards the drafter, 0 to 1,000. Default 10. */
+  readonly transfer?: number | undefined
+  /** Alpha: only tokens whose drafter probability is at least this share of the largest are moved, 0 to 1. Default 0.1. */
+  readonly plausibility?: number | undefined
+  /** Temperature of the two distributions in a greedy transfer, above 0, at most 100. Default 1. */
+  readonly transferTemperature?: number | undefined
+  /** Tokens drafted per round, 0 to 16, or "auto": from measured costs and acceptance, 0 where drafting does not pay. Default "auto". */
+  readonly draftLength?: number | 'auto' | undefined
+  /** A round stops drafting below this drafter probability, 0 to 1. Default 0: never. */
+  readonly confidence?: number | undefined
+  /** 0 to 100; 0 = always the likeliest token. Default 0. */
+  readonly temperature?: number | undefined
+  /** Keep the K likeliest tokens; 0 = all. Default 0. */
+  readonly topK?: number | undefined
+  /** Keep the likeliest tokens up to this probability mass, above 0, at most 1. Default 1. */
+  readonly topP?: number | undefined
+  /** Drop tokens below this share of the likeliest one's probability, 0 to below 1. Default 0. */
+  readonly minP?: number | undefined
+  /** Divides the logits of the answer's last 64 tokens, above 0, at most 100; 1 = off. Default 1. */
+  readonly repetitionPenalty?: number | undefined
+  /** Strings that end the answer and are not part of it, at most 16. Default none. */
+  readonly stop?: string | readonly string[] | undefined
+  /** Of the random numbers (temperature above 0), 0 to 2^64 - 1. Equal seeds give equal answers. Default 0. */
+  readonly seed?: number | bigint | undefined
+  /** Length of the answer at most. Default 256. */
+  readonly maxTokens?: number | undefined
+  /** Most chunks for the drafter. Default: a budget of about 4,096 tokens, more for long documents. */
+  readonly maxChunks?: number | undefined
+  /** The drafter's chunks by index into `doc.chunks`, at least one, instead of retrieval. */
+  readonly chunks?: readonly number[] | undefined
+  /** Earlier turns of the conversation, oldest first. Default none. */
+  readonly history?: readonly Turn[] | undefined
+  readonly onProgress?: OnProgress | undefined
+  /** Cancels the answer; it rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const count = 2 ** 31 - 1 // the native side counts tokens in int32
+
+const draftLength: Field<number | 'auto'> = (value, name) => {
+  if (value === 'auto') return value
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 16) return value
+  throw invalid(name, 'an integer from 0 to 16 or "auto"', value)
+}
+
+const seed: Field<bigint> = (value, name) => {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+  if (typeof value === 'bigint' && value >= 0n && value < 2n ** 64n) return value
+  throw invalid(name, 'a safe integer of at least 0 or a bigint below 2^64', value)
+}
+
+const stopStrings: Field<readonly string[]> = (value, name) => listOf(text(1), 16)(typeof value === 'string' ? [value] : value, name)
+
+const turn: Field<Turn> = (value, name) => {
+  if (typeof value !== 'object' || value === null) throw invalid(name, '{ question, answer }', value)
+  const { question, answer } = value as Record<string, unknown>
+  return { question: text()(question, `${name}.question`), answer: text()(answer, `${name}.answer`) }
+}
+
+const onProgress = optional(callback<OnProgress>(), undefined)
+const signal = optional(abortSignal, undefined)
+
+export interface LoadSettings {
+  device: Device
+  threads: number // 0 = as many as this process may use
+  isa: string // '' = best
+  onProgress: OnProgress | undefined
+  signal: AbortSignal | undefined
+}
+
+const loadFields: Fields<LoadSettings> = {
+  device: optional(oneOf(['auto', 'cpu', 'cuda']), 'auto'),
+  threads: optional(integer(1, 256), 0),
+  isa: optional(text(1), ''),
+  onProgress,
+  signal,
+}
+
+export function readLoadOptions(given: unknown): LoadSettings {
+  return readOptions('loadModel()', given, loadFields)
+}
+
+export interface OpenSettings {
+  drafter: unknown // the session checks that it is a model: options know no classes
+  contextTokens: number | undefined
+  kv: KvType
+  chunkTokens: number
+  system: string | undefined
+  onProgress: OnProgress | undefined
+  signal: AbortSignal | undefined
+}
+
+/** @param trainedContext bound of contextTokens */
+export function readOpenOptions(given: unknown, trainedContext: number): OpenSettings {
+  return readOptions<OpenSettings>('open()', given, {
+    drafter: (value) => value,
+    contextTokens: optional(integer(Math.min(64, trainedContext), trainedContext), undefined),
+    kv: optional(oneOf(kvTypes), 'f16'),
+    chunkTokens: optional(integer(16, 8192), 512),
+    system: optional(text(), undefined),
+    onProgress,
+    signal,
+  })
+}
+
+export interface AskSettings {
+  mode: Mode
+  transfer: number
+  plausibility: number
+  transferTemperature: number
+  draftLength: number | 'auto'
+  confidence: number
+  temperature: number
+  topK: number
+  topP: number
+  minP: number
+  repetitionPenalty: number
+  stop: readonly string[]
+  seed: bigint
+  maxTokens: number
+  maxChunks: number | undefined
+  chunks: readonly number[] | undefined
+  history: readonly Turn[]
+  onProgress: OnProgress | undefined
+  signal: AbortSignal | undefined
+}
+
+/** @param chunkCount chunks of the document, the bound of the indices in `chunks` */
+export function readAskOptions(given: unknown, chunkCount: number): AskSettings {
+  return readOptions<AskSettings>('ask()', given, {
+    mode: optional(oneOf(modes), 'lossless'),
+    transfer: optional(number(0, 1000), 10),
+    plausibility: optional(number(0, 1), 0.1),
+    transferTemperature: optional(number(0, 100, 'min'), 1),
+    draftLength: optional(draftLength, 'auto'),
+    confidence: optional(number(0, 1), 0),
+    temperature: optional(number(0, 100), 0),
+    topK: optional(integer(0, count), 0),
+    topP: optional(number(0, 1, 'min'), 1),
+    minP: optional(number(0, 1, 'max'), 0),
+    repetitionPenalty: optional(number(0, 100, 'min'), 1),
+    stop: optional(stopStrings, []),
+    seed: optional(seed, 0n),
+    maxTokens: optional(integer(1, count), 256),
+    maxChunks: optional(integer(1, count), undefined),
+    chunks: optional(listOf(integer(0, chunkCount - 1), chunkCount, 1), undefined),
+    history: optional(listOf(turn, 10_000), []),
+    onProgress,
+    signal,
+  })
+}
+
+/** @throws ERR_INVALID_ARGUMENT unless `question` holds more than white space */
+export function readQuestion(question: unknown): string {
+  if (typeof question === 'string' && question.trim() !== '') return question
+  throw invalid('the question', 'a non-empty string', question)
+}

@@ -1,0 +1,15 @@
+import type { Binding, NativeModel } from '../native/binding'
+import type { ChatTemplate } from '../prompt/template'
+import type { Tokenizer } from '../tokenizer/from-gguf'
+import type { Scope } from './scope'
+
+/** A loaded model as its documents use it. */
+export interface ModelParts {
+  readonly binding: Binding
+  readonly native: NativeModel
+  readonly tokenizer: Tokenizer
+  readonly template: ChatTemplate
+  /** Tokens without padding: what may be generated. */
+  readonly vocabulary: readonly string[]
+  readonly scope: Scope
+}

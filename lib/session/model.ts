@@ -1,0 +1,87 @@
+import { invalid } from '../check'
+import type { DocumentInput } from '../document/source'
+import { type Device, type OpenOptions, readOpenOptions } from '../options'
+import type { Tokenizer } from '../tokenizer/from-gguf'
+import type { ModelDescription } from './describe'
+import { DocumentSession } from './document-session'
+import type { ModelParts } from './model-parts'
+import { readDocument } from './reading'
+import { assertSameVocabulary } from './vocabulary'
+
+/** What is in memory: the file's description and how it runs. */
+export interface ModelInfo extends ModelDescription {
+  /** Memory of the weights, in bytes. */
+  readonly weightBytes: number
+  /** Where the model computes. */
+  readonly device: Exclude<Device, 'auto'>
+  /** Why `device: 'auto'` did not take a better one; undefined where there is nothing to explain. */
+  readonly deviceReason: string | undefined
+  /** Implementation of the kernels, as "cpu/avx512". */
+  readonly backend: string
+  readonly threads: number
+}
+
+let partsOfModel: (model: Model) => ModelParts
+
+/**
+ * A model in memory. Made by {@link loadModel}; owns the documents that are opened on it.
+ * `close()` it (or `await using`) to give the memory back at a known moment.
+ */
+export class Model {
+  readonly #parts: ModelParts
+  /** Description and run-time facts; readable after close() too. */
+  readonly info: ModelInfo
+
+  static {
+    partsOfModel = (model) => model.#parts
+  }
+
+  /** @internal */
+  constructor(parts: ModelParts, info: ModelInfo) {
+    this.#parts = parts
+    this.info = info
+  }
+
+  get tokenizer(): Tokenizer {
+    return this.#parts.tokenizer
+  }
+
+  get closed(): boolean {
+    return this.#parts.scope.closed
+  }
+
+  /**
+   * Reads a document once: tokenizes it, indexes its chunks and brings it into the KV cache. Then any number of questions
+   * can be asked, none of which reads it again.
+   * @param input the text, or `{ text }`, or `{ path }` of a UTF-8 file
+   * @throws ERR_CONTEXT_OVERFLOW (details `promptTokens`, `contextTokens`) if the document does not fit, ERR_VOCABULARY_MISMATCH
+   * for a drafter with another vocabulary, ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_CLOSED;
+   * `signal.reason` on abort
+   */
+  async open(input: string | DocumentInput, options?: OpenOptions): Promise<DocumentSession> {
+    const { scope, native, vocabulary } = this.#parts
+    scope.assertOpen()
+    const settings = readOpenOptions(options, native.info.contextLength)
+    const drafter = settings.drafter === undefined ? this : settings.drafter
+    if (!(drafter instanceof Model)) throw invalid('drafter', 'a model of loadModel()', drafter)
+    const drafterParts = partsOfModel(drafter)
+    drafterParts.scope.assertOpen()
+    assertSameVocabulary(vocabulary, drafterParts.vocabulary)
+    return scope.run([settings.signal], async (signal) => {
+      const reading = await readDocument(this.#parts, input, settings, signal)
+      return new DocumentSession(this.#parts, drafterParts, reading, settings.kv)
+    })
+  }
+
+  /**
+   * Cancels what runs, closes the documents of this model and those that it drafts for, and drops the weights.
+   * Idempotent; resolves when nothing native is left.
+   */
+  close(): Promise<void> {
+    return this.#parts.scope.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

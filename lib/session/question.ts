@@ -1,0 +1,179 @@
+/** One question: prompts -> prefill of both caches -> rounds of decoding -> text, citations, statistics. */
+import { channel } from 'node:diagnostics_channel'
+import type { GenerateRequest, NativeSequence } from '../native/binding'
+import type { AskSettings, KvType } from '../options'
+import { buildQuestionSuffix } from '../prompt/target-prompt'
+import type { AnswerResult, AnswerStats } from './answer'
+import { type DraftContext, draftContext } from './draft-context'
+import { generate } from './generate'
+import type { ModelParts } from './model-parts'
+import { callSync } from './native-call'
+import { prefill } from './prefill'
+import { contextOverflow, type Reading } from './reading'
+import { linkSignals } from './scope'
+
+/** Publishes `{ finishReason, stats }` of every answer that was completed. */
+const answers = channel('ragdraft:answer')
+
+const longestDraft = 16
+/** Last tokens of the answer that the repetition penalty looks at. */
+const repetitionWindow = 64
+
+export interface QuestionContext {
+  readonly target: ModelParts
+  readonly drafter: ModelParts
+  readonly reading: Reading
+  readonly kv: KvType
+}
+
+/** The two prompts of a question; null where the mode does not use the model. */
+interface Prompts {
+  readonly suffix: Int32Array | null
+  readonly draft: DraftContext | null
+  readonly promptTokens: number
+}
+
+function buildPrompts({ target, drafter, reading }: QuestionContext, question: string, settings: AskSettings): Prompts {
+  const { tokenizer, template } = target
+  let suffix: Int32Array | null = null
+  let promptTokens = 0
+  let room = drafter.native.info.contextLength
+  if (settings.mode !== 'rag') {
+    suffix = buildQuestionSuffix({ tokenizer, template, system: reading.system, question, history: settings.history })
+    promptTokens = reading.prefixTokens + suffix.length
+    if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
+    room = reading.contextTokens - promptTokens
+  }
+  const draft = settings.mode === 'plain' ? null : draftContext(drafter, reading, question, settings, Math.min(settings.maxTokens, room))
+  return { suffix, draft, promptTokens }
+}
+
+/** All but the last token go to the cache; decoding starts by taking the last one, whose logits it needs. */
+const pendingOf = (tokens: Int32Array | undefined) => tokens?.slice(-1) ?? new Int32Array()
+
+/** Both prompts into their caches, side by side: the engine takes turns. If one fails, the other is stopped first. */
+async function prefillBoth(context: QuestionContext, sequences: Sequences, prompts: Prompts, settings: AskSettings, signal: AbortSignal) {
+  const link = linkSignals(signal)
+  const { onProgress } = settings
+  const task = async (
+    model: ModelParts,
+    sequence: NativeSequence | null,
+    tokens: Int32Array | undefined,
+    phase: 'prefill-target' | 'prefill-drafter',
+  ) => {
+    if (!sequence || !tokens) return
+    try {
+      await prefill(model.binding, { sequence, tokens: tokens.subarray(0, -1), phase, onProgress, signal: link.signal })
+    } catch (error) {
+      link.abort(error)
+      throw error
+    }
+  }
+  try {
+    await Promise.allSettled([
+      task(context.target, sequences.target, prompts.suffix ?? undefined, 'prefill-target'),
+      task(context.drafter, sequences.drafter, prompts.draft?.tokens, 'prefill-drafter'),
+    ])
+    link.signal.throwIfAborted()
+  } finally {
+    link.dispose()
+  }
+}
+
+interface Sequences {
+  readonly target: NativeSequence | null
+  readonly drafter: NativeSequence | null
+}
+
+function requestOf({ target, drafter }: QuestionContext, sequences: Sequences, prompts: Prompts, settings: AskSettings): GenerateRequest {
+  const {
+    draftLength,
+    mode,
+    transfer,
+    plausibility,
+    transferTemperature,
+    confidence,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    seed,
+    maxTokens,
+  } = settings
+  return {
+    mode,
+    target: sequences.target,
+    targetPending: pendingOf(prompts.suffix ?? undefined),
+    drafter: sequences.drafter,
+    drafterPending: pendingOf(prompts.draft?.tokens),
+    transfer,
+    plausibility,
+    transferTemperature,
+    draftLength: draftLength === 'auto' ? -1 : draftLength,
+    maxDraftLength: longestDraft,
+    confidence,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    repetitionWindow,
+    seed,
+    maxTokens,
+    stopTokens: Int32Array.from((mode === 'rag' ? drafter : target).tokenizer.stopTokens),
+    validTokens: target.vocabulary.length,
+  }
+}
+
+/** Answers one question from a fork of the document's cache. Leaves no handle behind, however it ends. */
+export async function answerQuestion(
+  context: QuestionContext,
+  question: string,
+  settings: AskSettings,
+  emit: (delta: string) => void,
+  signal: AbortSignal,
+): Promise<AnswerResult> {
+  const start = performance.now()
+  const { target, drafter, reading, kv } = context
+  const prompts = buildPrompts(context, question, settings)
+  const { draft } = prompts
+  const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
+  try {
+    if (prompts.suffix) sequences.target = callSync(() => reading.sequence.fork())
+    if (draft) sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens: draft.contextTokens, kv }))
+    await prefillBoth(context, sequences, prompts, settings, signal)
+    const prefilled = performance.now()
+    const request = requestOf(context, sequences, prompts, settings)
+    const generated = await generate(settings.mode === 'rag' ? drafter : target, request, settings.stop, emit, signal)
+    const end = performance.now()
+    const { text, finishReason, stats: native, firstTokenAt } = generated
+
+    const used = draft?.chunks ?? []
+    const longest = native.draftedByPosition.findLastIndex((count) => count > 0) + 1
+    const stats: AnswerStats = {
+      mode: settings.mode,
+      promptTokens: prompts.promptTokens,
+      draftPromptTokens: draft?.tokens.length ?? 0,
+      prefillMs: prefilled - start,
+      timeToFirstTokenMs: firstTokenAt - start,
+      decodeTokens: native.decodeTokens,
+      decodeTokensPerSecond: (1000 * native.decodeTokens) / Math.max(end - prefilled, 1e-3),
+      rounds: native.rounds,
+      drafted: native.drafted,
+      accepted: native.accepted,
+      acceptedByPosition: native.acceptedByPosition.slice(0, longest),
+    }
+    if (answers.hasSubscribers) answers.publish({ finishReason, stats })
+    return {
+      text,
+      citations: reading.quotes.find(text, { within: used }),
+      chunks: used.map(({ start, end, score }) => ({ start, end, score })),
+      finishReason,
+      stats,
+    }
+  } finally {
+    sequences.target?.close()
+    sequences.drafter?.close()
+  }
+}

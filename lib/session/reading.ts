@@ -1,0 +1,102 @@
+/** Reading a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type Chunk, chunkText } from '../document/chunk'
+import { type DocumentInput, loadDocument } from '../document/source'
+import { RagdraftError } from '../errors'
+import type { NativeSequence } from '../native/binding'
+import type { OpenSettings } from '../options'
+import { buildDocumentPrefix } from '../prompt/target-prompt'
+import { lexicalRetriever } from '../retrieve/lexical'
+import type { Retriever } from '../retrieve/types'
+import { QuoteIndex } from './citations'
+import type { ModelParts } from './model-parts'
+import { callSync } from './native-call'
+import { prefill } from './prefill'
+
+/** Tokens that a context of our choice leaves for a question and its answer. */
+const roomTokens = 2048
+
+/** A document in memory: everything that questions share. */
+export interface Reading {
+  readonly text: string
+  readonly chunks: readonly Chunk[]
+  /** Bound of the chunks' lengths. */
+  readonly chunkTokens: number
+  readonly retriever: Retriever
+  readonly quotes: QuoteIndex
+  /** Tokens of the document alone. */
+  readonly documentTokens: number
+  /** Tokens of all that comes before a question: system message, instruction, document. */
+  readonly prefixTokens: number
+  readonly contextTokens: number
+  readonly system: string | undefined
+  /** Holds the prefix. Questions fork it; nothing is ever appended to it. */
+  readonly sequence: NativeSequence
+  /** The whole reading, and its prefill alone, in ms. */
+  readonly readMs: number
+  readonly prefillMs: number
+}
+
+/** @param what "the document", for the message */
+export function contextOverflow(what: string, promptTokens: number, contextTokens: number): RagdraftError {
+  return new RagdraftError(
+    'ERR_CONTEXT_OVERFLOW',
+    `${what} needs ${promptTokens} tokens, which leaves no room for an answer in a context of ${contextTokens}`,
+    { details: { promptTokens, contextTokens } },
+  )
+}
+
+export async function readDocument(model: ModelParts, input: DocumentInput, settings: OpenSettings, signal: AbortSignal): Promise<Reading> {
+  const start = performance.now()
+  const { binding, native, tokenizer, template } = model
+  const { system, chunkTokens, kv, onProgress } = settings
+  const { text } = await loadDocument(input, { signal })
+
+  const tokens = await tokenizer.encodeAsync(text, {
+    signal,
+    onProgress: (processed, total) => onProgress?.({ phase: 'tokenize', processed, total }),
+  })
+  const prefix = buildDocumentPrefix({ tokenizer, template, system, document: tokens })
+  const prefixTokens = prefix.tokens.length
+  const trained = native.info.contextLength
+  const contextTokens = settings.contextTokens ?? Math.min(trained, prefixTokens + roomTokens)
+  if (prefixTokens >= contextTokens) throw contextOverflow('the document', prefixTokens, contextTokens)
+
+  // The event loop gets a turn between the parts that compute in JavaScript: an abort is heard there.
+  const pause = async () => {
+    await nextTurn()
+    signal.throwIfAborted()
+  }
+  await pause()
+  const chunks = chunkText(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) })
+  await pause()
+  const retriever = lexicalRetriever(text, chunks)
+  await pause()
+  const quotes = new QuoteIndex(text)
+  onProgress?.({ phase: 'index', processed: chunks.length, total: chunks.length })
+  await pause()
+
+  const sequence = callSync(() => native.createSequence({ contextTokens, kv }))
+  try {
+    const prefillStart = performance.now()
+    await prefill(binding, { sequence, tokens: prefix.tokens, phase: 'prefill-target', onProgress, signal })
+    const end = performance.now()
+    return {
+      text,
+      chunks,
+      chunkTokens,
+      retriever,
+      quotes,
+      documentTokens: prefix.documentTokens,
+      prefixTokens,
+      contextTokens,
+      system,
+      sequence,
+      readMs: end - start,
+      prefillMs: end - prefillStart,
+    }
+  } catch (error) {
+    sequence.close()
+    throw error
+  }
+}
