@@ -15,8 +15,8 @@ const ABBREVIATION = /(?:^|[\s("'“‘])(?:Mr|Mrs|Ms|Dr|St|Prof|Gen|Col|Capt|Lt
  * The whole sentence or sentences around a span, without the whitespace at their ends: from the last sentence end before the span to
  * the first one at or after its end. A span that ends with a sentence is not carried into the next.
  *
- * Sentences are found by their punctuation, not understood: a point after a common title or an initial, or before a small letter, ends none;
- * a blank line always does, a single line break never. At most 4,096 characters are added on either side.
+ * Sentences are found by their punctuation, not understood: a point after a common title or an initial, or before a small letter,
+ * ends none; a blank line always does, a single line break never. At most 4,096 characters are added on either side.
  */
 export function expandToSentence(document: string, { start, end }: Span): Span {
   const from = codePointStart(document, Math.max(0, start - REACH))

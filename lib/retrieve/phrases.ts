@@ -1,6 +1,7 @@
 /**
- * How well the order of a query's words is kept in each chunk of a document. BM25 looks at words alone: asked for a sentence of common words
- * it prefers chunks that are full of them. A phrase that occurs in few places is far rarer than its words, and that is counted here.
+ * How well the order of a query's words is kept in each chunk of a document. BM25 looks at words alone: asked for a sentence of
+ * common words it prefers chunks that are full of them. A phrase that occurs in few places is far rarer than its words, and that
+ * is counted here.
  */
 export class PhraseIndex {
   readonly #ids = new Map<string, number>()
@@ -65,20 +66,24 @@ export class PhraseIndex {
    * the word before.
    */
   #eachRun(query: readonly string[], visit: (chunk: number, at: number, j: number, length: number) => void): void {
-    const places = new Map<number, number[]>()
+    // By word id: an array, because it is read for every word of the document.
+    const places: (number[] | undefined)[] = Array.from({ length: this.#ids.size })
     for (let j = query.length - 1; j >= 0; j--) {
       const id = this.#ids.get(query[j]!)
       if (id === undefined) continue
-      const list = places.get(id)
+      const list = places[id]
       if (list) list.push(j)
-      else places.set(id, [j])
+      else places[id] = [j]
     }
     // lengths[j] belongs to document word lastAt[j]: older ones count as 0, so nothing has to be cleared between words.
     const lengths = new Uint32Array(query.length)
     const lastAt = new Int32Array(query.length).fill(-2)
+    const words = this.#words
     for (let chunk = 0; chunk + 1 < this.#starts.length; chunk++) {
       for (let at = this.#starts[chunk]!; at < this.#starts[chunk + 1]!; at++) {
-        for (const j of places.get(this.#words[at]!) ?? []) {
+        const list = places[words[at]!]
+        if (!list) continue
+        for (const j of list) {
           const length = j > 0 && lastAt[j - 1] === at - 1 ? lengths[j - 1]! + 1 : 1
           lengths[j] = length
           lastAt[j] = at

@@ -71,7 +71,7 @@ export function selectChunks(options: SelectOptions): Selection {
   if (retrieved.length > 0) return { chunks: retrieved, source: 'retrieved' }
   const spread = spreadChunks(chunks, maxChunks, budgetTokens)
   if (spread.length > 0) return { chunks: spread, source: 'spread' }
-  const shortest = Math.min(...chunks.map(({ tokens }) => tokens))
+  const shortest = chunks.reduce((least, { tokens }) => Math.min(least, tokens), Infinity)
   throw new RagdraftError('ERR_INVALID_ARGUMENT', `budgetTokens is ${budgetTokens}, but the shortest chunk has ${shortest} tokens`, {
     details: { budgetTokens, shortestChunkTokens: shortest },
   })

@@ -87,8 +87,8 @@ function fold(word: string): string {
 }
 
 /**
- * Folds a regular English plural and its singular into one form, which need not be a word: `stories`, `story` - `story`; `caches`, `cache` -
- * `cach`; `matches`, `match` - `match`. Words of up to three letters and the endings `-us`, `-ss`, `-is` are no plurals.
+ * Folds a regular English plural and its singular into one form, which need not be a word: `stories`, `story` - `story`; `caches`,
+ * `cache` - `cach`; `matches`, `match` - `match`. Words of up to three letters and the endings `-us`, `-ss`, `-is` are no plurals.
  */
 function singular(word: string): string {
   if (word.length <= 3) return word

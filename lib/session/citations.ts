@@ -13,7 +13,7 @@ export interface Citation extends Span {
 export interface QuoteOptions {
   /** Shortest quote, in words between spaces; an integer of at least 3. Default 5. */
   readonly minWords?: number | undefined
-  /** Shortest quote in a script without spaces (Chinese, Japanese, Korean, Thai, ...), in characters; an integer of at least 3. Default 12. */
+  /** The same for scripts without spaces (Chinese, Japanese, Korean, Thai, ...), in characters; an integer of at least 3. Default 12. */
   readonly minChars?: number | undefined
   /** Where the answer probably comes from, for instance the retrieved chunks: preferred among equally long matches. In any order. */
   readonly within?: readonly Span[] | undefined

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type Chunk, chunkText } from '../../lib/document/chunk'
-import { AWKWARD, book, integer, prose, seeded } from './random-text'
+import { AWKWARD, book, integer, prose, seeded } from './helpers/random-text'
 
 /** Words, numbers and marks, a leading space counting with its word, as byte-level BPE does; long words have many tokens. */
 const countWords = (text: string): number =>
@@ -23,7 +23,7 @@ function problems(text: string, chunks: readonly Chunk[], maxTokens: number, cou
     const slice = text.slice(chunk.start, chunk.end)
     if (chunk.tokens !== countTokens(slice)) found.push(`chunk ${i} claims ${chunk.tokens} tokens, has ${countTokens(slice)}`)
     if (chunk.tokens > maxTokens) found.push(`chunk ${i} has ${chunk.tokens} tokens of ${maxTokens}`)
-    if (!slice.isWellFormed()) found.push(`chunk ${i} splits a surrogate pair`)
+    if (/\p{Surrogate}/u.test(slice)) found.push(`chunk ${i} splits a surrogate pair`)
     end = chunk.end
   }
   if (end !== text.length) found.push(`the chunks end at ${end} of ${text.length}`)
@@ -135,13 +135,17 @@ t.test('3 MB take a bounded number of calls and characters to count, whatever th
   }
 })
 
-t.test('a real book is cut into well-filled chunks that mostly begin a paragraph or line', async (t) => {
-  const text = book('war_and_peace')
-  if (!text) return t.skip('the book is not here')
-  const chunks = chunkText(text, { countTokens: countWords })
-  t.same(problems(text, chunks, 512, countWords), [])
-  const mean = chunks.reduce((sum, { tokens }) => sum + tokens, 0) / chunks.length
-  t.ok(mean > 420, `${mean.toFixed(0)} tokens on average`)
-  const atLines = chunks.filter(({ start }) => start === 0 || text[start - 1] === '\n').length
-  t.ok(atLines / chunks.length > 0.95, `${atLines} of ${chunks.length} at a line`)
-})
+const warAndPeace = book('war_and_peace')
+t.test(
+  'a real book is cut into well-filled chunks that mostly begin a paragraph or line',
+  { skip: !warAndPeace && 'no such book here' },
+  async (t) => {
+    const text = warAndPeace ?? ''
+    const chunks = chunkText(text, { countTokens: countWords })
+    t.same(problems(text, chunks, 512, countWords), [])
+    const mean = chunks.reduce((sum, { tokens }) => sum + tokens, 0) / chunks.length
+    t.ok(mean > 420, `${mean.toFixed(0)} tokens on average`)
+    const atLines = chunks.filter(({ start }) => start === 0 || text[start - 1] === '\n').length
+    t.ok(atLines / chunks.length > 0.95, `${atLines} of ${chunks.length} at a line`)
+  },
+)

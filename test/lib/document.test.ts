@@ -3,7 +3,7 @@ import * as path from 'node:path'
 import t from 'tap'
 import { type DocumentInput, loadDocument } from '../../lib/document/source'
 import { firstInvalidUtf8 } from '../../lib/document/utf8'
-import { integer, pick, seeded } from './random-text'
+import { integer, pick, seeded } from './helpers/random-text'
 
 t.test('a string and { text } are the text itself, unchanged', async (t) => {
   const text = '\ufeffA path? /etc/hosts\r\n'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Chunk } from '../../lib/document/chunk'
 import { chunkBudget, selectChunks } from '../../lib/retrieve/select'
-import { integer, seeded } from './random-text'
+import { integer, seeded } from './helpers/random-text'
 
 function makeChunks(tokens: readonly number[]): Chunk[] {
   let end = 0

@@ -54,7 +54,7 @@ export const AWKWARD: Readonly<Record<string, (random: () => number) => string>>
     Array.from({ length: integer(random, 1, 2000) }, () => pick(random, ['\n', '\r\n', ' ', '\t', '\r', 'a'])).join(''),
 }
 
-const books = path.resolve(__dirname, '..', '..', '..', 'shared', 'data', 'texts')
+const books = path.resolve(__dirname, '..', '..', '..', '..', 'shared', 'data', 'texts')
 
 /** A book of the collection beside the checkout, or undefined where there is none. */
 export function book(name: string): string | undefined {
