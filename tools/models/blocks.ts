@@ -1,0 +1,19 @@
+/** What the encoders and decoders of quantised blocks share. */
+import { fromHalf, toHalf } from '../../lib/gguf/half'
+
+/** Encodes the block that starts at `element` into the zeroed bytes that start at `byte`. */
+export type EncodeBlock = (values: Float32Array, element: number, out: DataView, byte: number) => void
+/** The reverse. */
+export type DecodeBlock = (bytes: DataView, byte: number, out: Float64Array, element: number) => void
+
+const half = new Float32Array(1)
+const halfBits = new Uint16Array(1)
+
+/** Stores `value` as f16 and returns what it reads back as: encoders must divide by the scale that the decoder will see. */
+export function putHalf(out: DataView, byte: number, value: number): number {
+  half[0] = value
+  out.setUint16(byte, toHalf(half, halfBits)[0]!, true)
+  return fromHalf(halfBits[0]!)
+}
+
+export const clamp = (x: number, low: number, high: number): number => Math.min(high, Math.max(low, x))
