@@ -2,7 +2,9 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { type RandomModelOptions, writeRandomModel } from '../../tools/models/random-model'
+import { writeGguf } from '../../lib/gguf/write'
+import { dequantizedModel } from '../../tools/models/dequantize'
+import { type RandomModelOptions, randomModel as randomSource, writeRandomModel } from '../../tools/models/random-model'
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ragdraft-test-'))
 process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }))
@@ -13,6 +15,13 @@ export const temporary = (name: string): string => path.join(folder, name)
 export async function randomModel(name: string, options: RandomModelOptions): Promise<string> {
   const file = temporary(`${name}.gguf`)
   if (!fs.existsSync(file)) await writeRandomModel(file, options)
+  return file
+}
+
+/** The model of {@link randomModel} with its matrices dequantised to F32. */
+export async function dequantizedTwin(name: string, options: RandomModelOptions): Promise<string> {
+  const file = temporary(`${name}-f32.gguf`)
+  if (!fs.existsSync(file)) await writeGguf(file, dequantizedModel(randomSource(options)))
   return file
 }
 
