@@ -36,7 +36,7 @@ t.test('handles: foreign objects, wrong methods, use after close', async (t) => 
   const Sequence = sequence.constructor as new (...args: unknown[]) => unknown
   t.throws(() => new Model(), invalid)
   t.throws(() => new Sequence({}), invalid)
-  t.throws(() => Model.prototype.createSequence.call(sequence, { contextTokens: 1, kv: 'f16' }), invalid)
+  t.throws(() => Model.prototype.createSequence.call(sequence, { contextTokens: 1, kv: 'f16' }), TypeError)
   t.throws(() => Sequence.prototype.fork.call(model))
   t.throws(() => Sequence.prototype.truncate.call({}, 0))
   t.throws(() => raw.prefill(model, new Int32Array(1), nothing, nothing), invalid)
