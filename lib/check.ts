@@ -56,6 +56,11 @@ export function text(minLength = 0): Field<string> {
   }
 }
 
+export const boolean: Field<boolean> = (value, name) => {
+  if (typeof value === 'boolean') return value
+  throw invalid(name, 'true or false', value)
+}
+
 export function listOf<T>(item: Field<T>, maxLength: number, minLength = 0): Field<readonly T[]> {
   const size = minLength > 0 ? `${minLength} to ${maxLength}` : `at most ${maxLength}`
   return (value, name) => {

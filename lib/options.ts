@@ -1,6 +1,7 @@
 /** What callers may pass: the option types of the public functions, and their validated, defaulted forms. */
 import {
   abortSignal,
+  boolean,
   callback,
   type Field,
   type Fields,
@@ -66,7 +67,12 @@ export interface OpenOptions {
   readonly kv?: KvType | undefined
   /** Most tokens of a chunk that retrieval finds, 16 to 8,192. Default 512. */
   readonly chunkTokens?: number | undefined
-  /** System message for the target. Default: none beyond the prompt's own instruction. */
+  /**
+   * Leave the document out of the model's context: only `rag` questions can then be asked (and are the default), but at once and
+   * of a document of any length. Default false.
+   */
+  readonly retrievalOnly?: boolean | undefined
+  /** System message. Default: none beyond the prompt's own instruction. */
   readonly system?: string | undefined
   readonly onProgress?: OnProgress | undefined
   /** Cancels the reading; the promise rejects with `signal.reason`. */
@@ -80,7 +86,7 @@ export interface Turn {
 }
 
 export interface AskOptions {
-  /** Default "lossless". */
+  /** Default "lossless"; "rag" for a document that was opened with `retrievalOnly`. */
   readonly mode?: Mode | undefined
   /** Eta: how far `exact` and `paper` move towards the drafter, 0 to 1,000. Default 10. */
   readonly transfer?: number | undefined
@@ -135,6 +141,11 @@ const seed: Field<bigint> = (value, name) => {
 
 const stopStrings: Field<readonly string[]> = (value, name) => listOf(text(1), 16)(typeof value === 'string' ? [value] : value, name)
 
+const ragMode: Field<Mode> = (value, name) => {
+  if (value === 'rag') return value
+  throw invalid(name, '"rag" for a document that was opened with retrievalOnly', value)
+}
+
 const turn: Field<Turn> = (value, name) => {
   if (typeof value !== 'object' || value === null) throw invalid(name, '{ question, answer }', value)
   const { question, answer } = value as Record<string, unknown>
@@ -169,6 +180,7 @@ export interface OpenSettings {
   contextTokens: number | undefined
   kv: KvType
   chunkTokens: number
+  retrievalOnly: boolean
   system: string | undefined
   onProgress: OnProgress | undefined
   signal: AbortSignal | undefined
@@ -181,6 +193,7 @@ export function readOpenOptions(given: unknown, trainedContext: number): OpenSet
     contextTokens: optional(integer(Math.min(64, trainedContext), trainedContext), undefined),
     kv: optional(oneOf(kvTypes), 'f16'),
     chunkTokens: optional(integer(16, 8192), 512),
+    retrievalOnly: optional(boolean, false),
     system: optional(text(), undefined),
     onProgress,
     signal,
@@ -209,10 +222,13 @@ export interface AskSettings {
   signal: AbortSignal | undefined
 }
 
-/** @param chunkCount chunks of the document, the bound of the indices in `chunks` */
-export function readAskOptions(given: unknown, chunkCount: number): AskSettings {
+/**
+ * @param chunkCount chunks of the document, the bound of the indices in `chunks`
+ * @param retrievalOnly the document is not in the model's context: only `rag` is possible
+ */
+export function readAskOptions(given: unknown, chunkCount: number, retrievalOnly = false): AskSettings {
   return readOptions<AskSettings>('ask()', given, {
-    mode: optional(oneOf(modes), 'lossless'),
+    mode: retrievalOnly ? optional(ragMode, 'rag') : optional(oneOf(modes), 'lossless'),
     transfer: optional(number(0, 1000), 10),
     plausibility: optional(number(0, 1), 0.1),
     transferTemperature: optional(number(0, 100, 'min'), 1),

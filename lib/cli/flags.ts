@@ -119,5 +119,9 @@ export function loadOptions(values: Values): LoadModelOptions {
 }
 
 export function openOptions(values: Values): OpenOptions {
-  return { contextTokens: numberFlag(values, 'context'), kv: stringFlag(values, 'kv') as OpenOptions['kv'] }
+  return {
+    contextTokens: numberFlag(values, 'context'),
+    kv: stringFlag(values, 'kv') as OpenOptions['kv'],
+    retrievalOnly: values.mode === 'rag', // every question will be one
+  }
 }

@@ -30,12 +30,12 @@ export class DocumentSession {
     const owners = new Set([target.scope, drafter.scope])
     this.#scope = new Scope('document', () => {
       for (const owner of owners) owner.disown(this)
-      reading.sequence.close()
+      reading.sequence?.close()
     })
     try {
       for (const owner of owners) owner.assertOpen()
     } catch (error) {
-      reading.sequence.close()
+      reading.sequence?.close()
       throw error
     }
     for (const owner of owners) owner.adopt(this)
@@ -56,7 +56,7 @@ export class DocumentSession {
     return this.#reading.documentTokens
   }
 
-  /** Tokens in the cache before any question: the document and what the prompt says before it. */
+  /** Tokens in the cache before any question: the document and what the prompt says before it. 0 with `retrievalOnly`. */
   get promptTokens(): number {
     return this.#reading.prefixTokens
   }
@@ -68,7 +68,7 @@ export class DocumentSession {
 
   /** Memory of the document's keys and values, in bytes; 0 once it is closed. */
   get kvBytes(): number {
-    return this.closed ? 0 : this.#reading.sequence.kvBytes
+    return this.closed ? 0 : (this.#reading.sequence?.kvBytes ?? 0)
   }
 
   /** How long reading took: file, tokens, index and prefill, in ms. */
@@ -95,7 +95,7 @@ export class DocumentSession {
     return new Answer(async (emit, cancelled) => {
       this.#scope.assertOpen()
       const words = readQuestion(question)
-      const settings = readAskOptions(options, this.chunks.length)
+      const settings = readAskOptions(options, this.chunks.length, this.#reading.sequence === null)
       const context = { target: this.#target, drafter: this.#drafter, reading: this.#reading, kv: this.#kv }
       return this.#scope.run([settings.signal, cancelled], (signal) => answerQuestion(context, words, settings, emit, signal))
     })

@@ -140,7 +140,7 @@ export async function answerQuestion(
   const { draft } = prompts
   const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
   try {
-    if (prompts.suffix) sequences.target = callSync(() => reading.sequence.fork())
+    if (prompts.suffix) sequences.target = callSync(() => reading.sequence?.fork() ?? null)
     if (draft) sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens: draft.contextTokens, kv }))
     await prefillBoth(context, sequences, prompts, settings, signal)
     const prefilled = performance.now()

@@ -26,12 +26,12 @@ export interface Reading {
   readonly quotes: QuoteIndex
   /** Tokens of the document alone. */
   readonly documentTokens: number
-  /** Tokens of all that comes before a question: system message, instruction, document. */
+  /** Tokens of all that comes before a question (system message, instruction, document); 0 where retrieval alone serves. */
   readonly prefixTokens: number
   readonly contextTokens: number
   readonly system: string | undefined
-  /** Holds the prefix. Questions fork it; nothing is ever appended to it. */
-  readonly sequence: NativeSequence
+  /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null where retrieval alone serves. */
+  readonly sequence: NativeSequence | null
   /** The whole reading, and its prefill alone, in ms. */
   readonly readMs: number
   readonly prefillMs: number
@@ -49,18 +49,16 @@ export function contextOverflow(what: string, promptTokens: number, contextToken
 export async function readDocument(model: ModelParts, input: DocumentInput, settings: OpenSettings, signal: AbortSignal): Promise<Reading> {
   const start = performance.now()
   const { binding, native, tokenizer, template } = model
-  const { system, chunkTokens, kv, onProgress } = settings
+  const { system, chunkTokens, kv, retrievalOnly, onProgress } = settings
   const { text } = await loadDocument(input, { signal })
 
   const tokens = await tokenizer.encodeAsync(text, {
     signal,
     onProgress: (processed, total) => onProgress?.({ phase: 'tokenize', processed, total }),
   })
-  const prefix = buildDocumentPrefix({ tokenizer, template, system, document: tokens })
-  const prefixTokens = prefix.tokens.length
-  const trained = native.info.contextLength
-  const contextTokens = settings.contextTokens ?? Math.min(trained, prefixTokens + roomTokens)
-  if (prefixTokens >= contextTokens) throw contextOverflow('the document', prefixTokens, contextTokens)
+  const prefix = retrievalOnly ? new Int32Array() : buildDocumentPrefix({ tokenizer, template, system, document: tokens }).tokens
+  const contextTokens = settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + roomTokens)
+  if (prefix.length >= contextTokens) throw contextOverflow('the document', prefix.length, contextTokens)
 
   // The event loop gets a turn between the parts that compute in JavaScript: an abort is heard there.
   const pause = async () => {
@@ -76,10 +74,10 @@ export async function readDocument(model: ModelParts, input: DocumentInput, sett
   onProgress?.({ phase: 'index', processed: chunks.length, total: chunks.length })
   await pause()
 
-  const sequence = callSync(() => native.createSequence({ contextTokens, kv }))
+  const sequence = retrievalOnly ? null : callSync(() => native.createSequence({ contextTokens, kv }))
   try {
     const prefillStart = performance.now()
-    await prefill(binding, { sequence, tokens: prefix.tokens, phase: 'prefill-target', onProgress, signal })
+    if (sequence) await prefill(binding, { sequence, tokens: prefix, phase: 'prefill-target', onProgress, signal })
     const end = performance.now()
     return {
       text,
@@ -87,16 +85,16 @@ export async function readDocument(model: ModelParts, input: DocumentInput, sett
       chunkTokens,
       retriever,
       quotes,
-      documentTokens: prefix.documentTokens,
-      prefixTokens,
+      documentTokens: tokens.length,
+      prefixTokens: prefix.length,
       contextTokens,
       system,
       sequence,
       readMs: end - start,
-      prefillMs: end - prefillStart,
+      prefillMs: sequence ? end - prefillStart : 0,
     }
   } catch (error) {
-    sequence.close()
+    sequence?.close()
     throw error
   }
 }

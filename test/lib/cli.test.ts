@@ -154,6 +154,14 @@ t.test('flags reach the library', async (t) => {
   t.equal(cli.binding.loads[0]!.threads, 3)
 })
 
+t.test('ask --mode rag does not read the document into the target', async (t) => {
+  const cli = commandLine()
+  const { code, stdout } = await result(cli, ...base, '--mode', 'rag', '--json')
+  t.equal(code, 0)
+  t.match(JSON.parse(stdout), { text: answer, stats: { mode: 'rag', promptTokens: 0 } })
+  t.equal(cli.binding.prefilled.length, 1, "the drafter's prompt alone")
+})
+
 t.test('ask reads the document from stdin where FILE is "-"', async (t) => {
   const cli = commandLine()
   const running = result(cli, 'ask', '-', question, '--model', 'm.gguf', '--max-tokens', '4')

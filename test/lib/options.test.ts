@@ -32,7 +32,7 @@ t.test('ask options have the documented defaults', async (t) => {
 
 t.test('load and open options have the documented defaults', async (t) => {
   t.same(readLoadOptions(undefined), { device: 'auto', threads: 0, isa: '', onProgress: undefined, signal: undefined })
-  t.match(readOpenOptions({}, 4096), { kv: 'f16', chunkTokens: 512, contextTokens: undefined, system: undefined })
+  t.match(readOpenOptions({}, 4096), { kv: 'f16', chunkTokens: 512, contextTokens: undefined, system: undefined, retrievalOnly: false })
 })
 
 t.test('valid values come back normalised', async (t) => {

@@ -116,6 +116,22 @@ t.test('each mode uses the models that it needs', async (t) => {
   }
 })
 
+t.test('with retrievalOnly only the drafter works, on a document of any length', async (t) => {
+  const { model, binding, doc } = await setup(t)
+  const before = binding.prefilled.length
+  const other = await model.open(text, { retrievalOnly: true, contextTokens: 100, chunkTokens: 128 })
+  t.equal(binding.prefilled.length, before, 'nothing was prefilled')
+  t.match(other, { promptTokens: 0, kvBytes: 0, prefillMs: 0, documentTokens: doc.documentTokens })
+  const { text: answer, stats } = await other.ask(question, ask)
+  t.equal(answer, needle.slice(question.length))
+  t.match(stats, { mode: 'rag', promptTokens: 0 })
+  await t.rejects(Promise.resolve(other.ask(question, { mode: 'lossless' })), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /^mode must be "rag"/,
+  })
+  await other.close()
+})
+
 t.test('options reach the native request', async (t) => {
   const { doc, binding } = await setup(t, { open: { kv: 'bf16' } })
   await doc.ask(question, {

@@ -3,7 +3,12 @@ import type { Command } from '../command'
 import { interruptSignal } from '../io'
 
 const count = (value: number) => value.toLocaleString('en')
-const size = (bytes: number) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`)
+const size = (bytes: number) => {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`
+}
+/** Files hold it as a 32-bit float: 7 digits are meant. */
+const shortest = (value: number) => String(Number(value.toPrecision(7)))
 
 function table(rows: readonly (readonly [string, string | undefined])[]): string {
   return rows.map(([name, value]) => (value === undefined ? '' : `${name.padEnd(16)}${value}\n`)).join('')
@@ -23,7 +28,7 @@ function describe(d: ModelDescription): string {
     ['context', `${count(d.contextLength)} tokens`],
     [
       'rope',
-      `theta ${d.rope.theta}${scaling ? `, ${scaling.type} scaling${scaling.factor === undefined ? '' : ` by ${scaling.factor}`}` : ''}`,
+      `theta ${shortest(d.rope.theta)}${scaling ? `, ${scaling.type} scaling${scaling.factor === undefined ? '' : ` by ${shortest(scaling.factor)}`}` : ''}`,
     ],
     ['quantisation', d.quantization.map((q) => `${q.type} ${size(q.bytes)} in ${q.tensors}`).join(', ')],
     ['tokenizer', `${d.tokenizer.model}${d.tokenizer.pre ? ` (${d.tokenizer.pre})` : ''}, ${count(d.tokenizer.tokens)} tokens`],
