@@ -67,7 +67,9 @@ function ours(model: NativeModel, sequence: NativeSequence, vocab: number): Engi
     async decode() {
       const tokens = 8
       const fork = sequence.fork()
-      const ms = await timed(() => generate({ mode: 'plain', target: fork, targetPending: Int32Array.of(5), maxTokens: tokens, validTokens: model.info.vocab }))
+      const ms = await timed(() =>
+        generate({ mode: 'plain', target: fork, targetPending: Int32Array.of(5), maxTokens: tokens, validTokens: model.info.vocab }),
+      )
       fork.close()
       return ms / tokens
     },
@@ -92,7 +94,17 @@ function theirs(peer: Peer, vocab: number): Engine {
 async function measure(engine: Engine, options: EngineOptions, vocab: number, model: string, rows: Row[]): Promise<void> {
   let depth = 0
   const add = (metric: Row['metric'], count: number, times: number[]) => {
-    const row = { suite: 'engine', engine: engine.name, model, metric, rows: count, depth, kv: options.kv, ms: median(times), runs: times.length }
+    const row = {
+      suite: 'engine',
+      engine: engine.name,
+      model,
+      metric,
+      rows: count,
+      depth,
+      kv: options.kv,
+      ms: median(times),
+      runs: times.length,
+    }
     rows.push(row)
     options.log(`${engine.name} ${metric} depth ${depth} rows ${count}: ${row.ms.toFixed(1)} ms`)
   }
@@ -138,7 +150,13 @@ export async function engineSuite(options: EngineOptions): Promise<Row[]> {
     return rows
   }
   // Its better setting for verification at depth is without flash attention; see docs/performance notes of the peers.
-  const peer = await Peer.load({ modelPath: file, contextSize: context, threads: options.threads, flashAttention: false, kv: options.kv === 'bf16' ? 'BF16' : 'F16' })
+  const peer = await Peer.load({
+    modelPath: file,
+    contextSize: context,
+    threads: options.threads,
+    flashAttention: false,
+    kv: options.kv === 'bf16' ? 'BF16' : 'F16',
+  })
   try {
     await measure(theirs(peer, vocab), options, vocab, name, rows)
   } finally {

@@ -24,7 +24,8 @@ async function main(): Promise<void> {
       'no-peer': { type: 'boolean', default: false },
     },
   })
-  if (positionals[0] !== 'engine') throw new Error('usage: npm run bench -- engine [--json FILE] [--model GGUF] [--depth LIST] [--rows LIST] [--runs N]')
+  if (positionals[0] !== 'engine')
+    throw new Error('usage: npm run bench -- engine [--json FILE] [--model GGUF] [--depth LIST] [--rows LIST] [--runs N]')
   if (values.kv !== 'f16' && values.kv !== 'bf16') throw new Error('--kv must be f16 or bf16')
   const rows = await engineSuite({
     ...(values.model === undefined ? {} : { model: values.model }),

@@ -15,8 +15,15 @@ function run(args, env = {}) {
 const library = (name) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
 
 run([
-  require.resolve('cmake-js/bin/cmake-js'), 'compile', '-O', path.join(out, 'cmake'), '-B', 'RelWithDebInfo',
-  '--CDRAGDRAFT_SANITIZE=address,undefined', `--CDRAGDRAFT_OUTPUT_DIR=${path.join(out, 'build', 'Release')}`, '--CDRAGDRAFT_CUDA=OFF',
+  require.resolve('cmake-js/bin/cmake-js'),
+  'compile',
+  '-O',
+  path.join(out, 'cmake'),
+  '-B',
+  'RelWithDebInfo',
+  '--CDRAGDRAFT_SANITIZE=address,undefined',
+  `--CDRAGDRAFT_OUTPUT_DIR=${path.join(out, 'build', 'Release')}`,
+  '--CDRAGDRAFT_CUDA=OFF',
 ])
 const tap = require.resolve('tap/package.json')
 run([path.join(path.dirname(tap), require(tap).bin.tap), ...files], {

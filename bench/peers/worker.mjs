@@ -11,7 +11,14 @@ import { getLlama } from 'node-llama-cpp'
 let model, context, sequence
 
 async function load({ modelPath, contextSize, threads, flashAttention = false, kv, batchSize = 512 }) {
-  const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false, logLevel: 'error', ...(threads ? { maxThreads: threads } : {}) })
+  const llama = await getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    progressLogs: false,
+    logLevel: 'error',
+    ...(threads ? { maxThreads: threads } : {}),
+  })
   model = await llama.loadModel({ modelPath, gpuLayers: 0 })
   context = await model.createContext({
     contextSize,

@@ -1,5 +1,7 @@
 import * as path from 'node:path'
+
 import load = require('node-gyp-build')
+
 import { RagdraftError } from '../errors'
 import type { Binding } from './binding'
 

@@ -17,7 +17,18 @@ t.test('wrong argument types', async (t) => {
     t.throws(() => raw.readGguf(value, nothing), invalid)
     t.throws(() => raw.loadModel(value, { threads: 1, isa: '' }, nothing, nothing), invalid)
   }
-  for (const options of [undefined, null, 3, {}, { threads: 'two', isa: '' }, { threads: -1, isa: '' }, { threads: 1.5, isa: '' }, { threads: 1e9, isa: '' }, { threads: Number.NaN, isa: '' }, { threads: 1, isa: 5 }]) {
+  for (const options of [
+    undefined,
+    null,
+    3,
+    {},
+    { threads: 'two', isa: '' },
+    { threads: -1, isa: '' },
+    { threads: 1.5, isa: '' },
+    { threads: 1e9, isa: '' },
+    { threads: Number.NaN, isa: '' },
+    { threads: 1, isa: 5 },
+  ]) {
     t.throws(() => raw.loadModel('x.gguf', options, nothing, nothing), invalid)
   }
   t.throws(() => raw.loadModel('x.gguf', { threads: 1, isa: 'sse9' }, nothing, nothing), invalid)
@@ -40,7 +51,14 @@ t.test('handles: foreign objects, wrong methods, use after close', async (t) => 
   t.throws(() => Sequence.prototype.fork.call(model))
   t.throws(() => Sequence.prototype.truncate.call({}, 0))
   t.throws(() => raw.prefill(model, new Int32Array(1), nothing, nothing), invalid)
-  for (const options of [undefined, {}, { contextTokens: 0, kv: 'f16' }, { contextTokens: 1.5, kv: 'f16' }, { contextTokens: 10, kv: 'q4' }, { contextTokens: 10 }]) {
+  for (const options of [
+    undefined,
+    {},
+    { contextTokens: 0, kv: 'f16' },
+    { contextTokens: 1.5, kv: 'f16' },
+    { contextTokens: 10, kv: 'q4' },
+    { contextTokens: 10 },
+  ]) {
     t.throws(() => (model as unknown as { createSequence(o: unknown): unknown }).createSequence(options), invalid)
   }
   for (const length of [-1, 1, 1.5, Number.NaN, '0', undefined]) t.throws(() => sequence.truncate(length as number), invalid)
@@ -73,14 +91,46 @@ t.test('a generate request is checked field by field', async (t) => {
   const target = model.createSequence({ contextTokens: 100, kv: 'f16' })
   const good = { ...greedyDefaults, target, targetPending: Int32Array.of(1) }
   const wrong: Record<string, unknown>[] = [
-    { mode: 'fast' }, { mode: 3 }, { target: {} }, { target: undefined }, { target: null }, { targetPending: [1] }, { targetPending: new Int32Array() },
-    { transfer: -1 }, { transfer: Number.NaN }, { transfer: Number.POSITIVE_INFINITY }, { plausibility: 2 }, { transferTemperature: 0 }, { draftLength: 17 }, { draftLength: -2 },
-    { draftLength: 1.5 }, { confidence: -0.1 }, { temperature: -1 }, { temperature: 'hot' }, { topK: -1 }, { topP: 0 }, { topP: 1.1 }, { minP: 1 },
-    { repetitionPenalty: 0 }, { seed: 1 }, { seed: -1n }, { seed: 2n ** 64n }, { maxTokens: 0 }, { stopTokens: [2] }, { validTokens: -1 }, { validTokens: tiny.vocab + 1 },
-    { mode: 'lossless' }, { mode: 'exact' }, { mode: 'rag' },
+    { mode: 'fast' },
+    { mode: 3 },
+    { target: {} },
+    { target: undefined },
+    { target: null },
+    { targetPending: [1] },
+    { targetPending: new Int32Array() },
+    { transfer: -1 },
+    { transfer: Number.NaN },
+    { transfer: Number.POSITIVE_INFINITY },
+    { plausibility: 2 },
+    { transferTemperature: 0 },
+    { draftLength: 17 },
+    { draftLength: -2 },
+    { draftLength: 1.5 },
+    { confidence: -0.1 },
+    { temperature: -1 },
+    { temperature: 'hot' },
+    { topK: -1 },
+    { topP: 0 },
+    { topP: 1.1 },
+    { minP: 1 },
+    { repetitionPenalty: 0 },
+    { seed: 1 },
+    { seed: -1n },
+    { seed: 2n ** 64n },
+    { maxTokens: 0 },
+    { stopTokens: [2] },
+    { validTokens: -1 },
+    { validTokens: tiny.vocab + 1 },
+    { mode: 'lossless' },
+    { mode: 'exact' },
+    { mode: 'rag' },
   ]
   for (const field of wrong) {
-    await t.rejects(async () => generate({ ...good, ...field } as never), { code: /ERR_INVALID_ARGUMENT|ERR_CLOSED/ }, JSON.stringify(field, (_, v) => (typeof v === 'bigint' ? String(v) : v)))
+    await t.rejects(
+      async () => generate({ ...good, ...field } as never),
+      { code: /ERR_INVALID_ARGUMENT|ERR_CLOSED/ },
+      JSON.stringify(field, (_, v) => (typeof v === 'bigint' ? String(v) : v)),
+    )
   }
   const run = await generate({ ...good, maxTokens: 3 })
   t.equal(run.tokens.length, 3, 'the sequence still works')
@@ -93,8 +143,18 @@ t.test('a sequence serves one request at a time', async (t) => {
   const running = prefill(sequence, randomTokens(3000, tiny.vocab))
   t.throws(() => sequence.fork(), { code: 'ERR_BUSY' })
   await t.rejects(async () => prefill(sequence, [1]), { code: 'ERR_BUSY' })
-  t.throws(() => raw.generate({ ...greedyDefaults, target: sequence, targetPending: Int32Array.of(1) }, nothing, nothing), { code: 'ERR_BUSY' })
-  t.throws(() => raw.generate({ ...greedyDefaults, mode: 'lossless', target: sequence.constructor, targetPending: Int32Array.of(1) }, nothing, nothing), invalid)
+  t.throws(() => raw.generate({ ...greedyDefaults, target: sequence, targetPending: Int32Array.of(1) }, nothing, nothing), {
+    code: 'ERR_BUSY',
+  })
+  t.throws(
+    () =>
+      raw.generate(
+        { ...greedyDefaults, mode: 'lossless', target: sequence.constructor, targetPending: Int32Array.of(1) },
+        nothing,
+        nothing,
+      ),
+    invalid,
+  )
   sequence.close() // the request goes on with the memory it holds
   await running
   model.close()

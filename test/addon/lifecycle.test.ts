@@ -47,7 +47,15 @@ t.test('cancel in the middle of an answer keeps what was committed', async (t) =
   const got: number[] = []
   await new Promise<void>((resolve) => {
     const cancel = binding.generate(
-      { ...greedyDefaults, mode: 'lossless', target, drafter, targetPending: Int32Array.of(tokens[199]!), drafterPending: Int32Array.of(tokens[199]!), maxTokens: 5000 },
+      {
+        ...greedyDefaults,
+        mode: 'lossless',
+        target,
+        drafter,
+        targetPending: Int32Array.of(tokens[199]!),
+        drafterPending: Int32Array.of(tokens[199]!),
+        maxTokens: 5000,
+      },
       (more) => {
         got.push(...more)
         if (got.length > 20) cancel()
@@ -87,13 +95,15 @@ const script = (path: string, work: string) => `
     ${work}
   })`
 
-
 t.test('Workers: several environments at once, terminated while they work', async (t) => {
   const path = await file()
-  const code = `const { parentPort } = require('node:worker_threads'); ${script(path, `
+  const code = `const { parentPort } = require('node:worker_threads'); ${script(
+    path,
+    `
     binding.prefill(sequence, tokens, nothing, nothing)
     for (let i = 0; i < 3; i++) binding.prefill(model.createSequence({ contextTokens: 8000, kv: 'f16' }), tokens, nothing, nothing)
-    parentPort.postMessage('working')`)}`
+    parentPort.postMessage('working')`,
+  )}`
   for (let i = 0; i < 6; i++) {
     const worker = new Worker(code, { eval: true })
     await new Promise((resolve, reject) => {
@@ -111,9 +121,18 @@ t.test('Workers: several environments at once, terminated while they work', asyn
 
 for (const [what, work] of [
   ['after its work', 'binding.prefill(sequence, tokens.subarray(0, 100), nothing, () => console.log("done"))'],
-  ['with process.exit() in the middle of a prefill', 'binding.prefill(sequence, tokens, (n) => { if (n > 500) { console.log("done"); process.exit(0) } }, nothing)'],
-  ['after an uncaught exception in a callback', 'process.on("uncaughtException", () => console.log("done")); binding.prefill(sequence, tokens.subarray(0, 600), () => {}, () => { throw new Error("user") })'],
-  ['with handles left to the garbage collector', 'for (let i = 0; i < 200; i++) model.createSequence({ contextTokens: 64, kv: "f16" }).fork(); globalThis.gc(); setTimeout(() => console.log("done"), 20)'],
+  [
+    'with process.exit() in the middle of a prefill',
+    'binding.prefill(sequence, tokens, (n) => { if (n > 500) { console.log("done"); process.exit(0) } }, nothing)',
+  ],
+  [
+    'after an uncaught exception in a callback',
+    'process.on("uncaughtException", () => console.log("done")); binding.prefill(sequence, tokens.subarray(0, 600), () => {}, () => { throw new Error("user") })',
+  ],
+  [
+    'with handles left to the garbage collector',
+    'for (let i = 0; i < 200; i++) model.createSequence({ contextTokens: 64, kv: "f16" }).fork(); globalThis.gc(); setTimeout(() => console.log("done"), 20)',
+  ],
 ] as const) {
   t.test(`a process ends by itself and with code 0 ${what}`, async (t) => {
     const result = spawnSync(process.execPath, ['--expose-gc', '-e', script(await file(), work)], { encoding: 'utf8', timeout: 60_000 })

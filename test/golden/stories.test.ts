@@ -21,7 +21,11 @@ t.test('stories260K prints its golden text', async (t) => {
   t.ok(golden.length > 400, 'the golden text is not empty')
 
   for (const kv of ['f16', 'bf16'] as const) {
-    const run = await generate({ target: model.createSequence({ contextTokens: 512, kv }), targetPending: Int32Array.of(BOS), maxTokens: 200 })
+    const run = await generate({
+      target: model.createSequence({ contextTokens: 512, kv }),
+      targetPending: Int32Array.of(BOS),
+      maxTokens: 200,
+    })
     if (kv === 'f16') t.same(run.tokens, plain.tokens, `${kv} KV gives the same text`)
     else t.equal(run.tokens.length, 200, `${kv} KV runs to the end`)
   }

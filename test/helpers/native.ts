@@ -10,13 +10,23 @@ export function readGguf(path: string): Promise<GgufContents> {
 
 export function loadModel(path: string, { threads = 2, isa = '' } = {}): Promise<NativeModel> {
   return new Promise((resolve, reject) =>
-    binding.loadModel(path, { threads, isa }, () => {}, (error, model) => (error ? reject(error) : resolve(model!))),
+    binding.loadModel(
+      path,
+      { threads, isa },
+      () => {},
+      (error, model) => (error ? reject(error) : resolve(model!)),
+    ),
   )
 }
 
 export function prefill(sequence: NativeSequence, tokens: readonly number[] | Int32Array): Promise<void> {
   return new Promise((resolve, reject) =>
-    binding.prefill(sequence, Int32Array.from(tokens), () => {}, (error) => (error ? reject(error) : resolve())),
+    binding.prefill(
+      sequence,
+      Int32Array.from(tokens),
+      () => {},
+      (error) => (error ? reject(error) : resolve()),
+    ),
   )
 }
 
@@ -63,7 +73,11 @@ export const greedyDefaults = {
 export function generate(request: Partial<GenerateRequest>): Promise<Generated> {
   const tokens: number[] = []
   return new Promise((resolve, reject) =>
-    binding.generate({ ...greedyDefaults, ...request }, (more) => tokens.push(...more), (error, stats) => (error ? reject(error) : resolve({ tokens, stats: stats! }))),
+    binding.generate(
+      { ...greedyDefaults, ...request },
+      (more) => tokens.push(...more),
+      (error, stats) => (error ? reject(error) : resolve({ tokens, stats: stats! })),
+    ),
   )
 }
 

@@ -35,9 +35,27 @@ const cases: { name: string; type: keyof typeof tolerance; options: RandomModelO
   { name: 'llama F32', type: 'F32', options: llama, tokens: 150, kv: 'f32' },
   { name: 'llama F32, explicit head_dim, tied', type: 'F32', options: { ...llama, headDim: 32, tied: true }, tokens: 70, kv: 'f32' },
   { name: 'llama F32, llama3 scaling', type: 'F32', options: { ...llama, ropeScaling: { type: 'llama3' } }, tokens: 700, kv: 'f32' },
-  { name: 'llama F32, linear scaling', type: 'F32', options: { ...llama, ropeScaling: { type: 'linear', factor: 4, original: 2048 } }, tokens: 300, kv: 'f32' },
-  { name: 'llama F32, YaRN', type: 'F32', options: { ...llama, ropeScaling: { type: 'yarn', factor: 4, original: 2048 } }, tokens: 300, kv: 'f32' },
-  { name: 'qwen2 F32, YaRN', type: 'F32', options: { ...qwen, ropeScaling: { type: 'yarn', factor: 4, original: 2048 } }, tokens: 2500, kv: 'f32' },
+  {
+    name: 'llama F32, linear scaling',
+    type: 'F32',
+    options: { ...llama, ropeScaling: { type: 'linear', factor: 4, original: 2048 } },
+    tokens: 300,
+    kv: 'f32',
+  },
+  {
+    name: 'llama F32, YaRN',
+    type: 'F32',
+    options: { ...llama, ropeScaling: { type: 'yarn', factor: 4, original: 2048 } },
+    tokens: 300,
+    kv: 'f32',
+  },
+  {
+    name: 'qwen2 F32, YaRN',
+    type: 'F32',
+    options: { ...qwen, ropeScaling: { type: 'yarn', factor: 4, original: 2048 } },
+    tokens: 2500,
+    kv: 'f32',
+  },
   { name: 'qwen2 F32', type: 'F32', options: qwen, tokens: 150, kv: 'f32' },
   { name: 'llama F16, f16 KV', type: 'F16', options: { ...llama, dtypes: { default: 'F16' } }, tokens: 300, kv: 'f16' },
   { name: 'qwen2 BF16', type: 'BF16', options: { ...qwen, dtypes: { default: 'BF16' } }, tokens: 150, kv: 'f16' },
@@ -70,7 +88,13 @@ async function ourDistributions(file: string, prompt: readonly number[], kv: 'f3
 }
 
 async function theirDistributions(file: string, prompt: readonly number[], kv: 'f32' | 'f16'): Promise<Float64Array[]> {
-  const peer = await Peer.load({ modelPath: file, contextSize: prompt.length + 64, threads: 2, flashAttention: false, kv: kv === 'f32' ? 'F32' : 'F16' })
+  const peer = await Peer.load({
+    modelPath: file,
+    contextSize: prompt.length + 64,
+    threads: 2,
+    flashAttention: false,
+    kv: kv === 'f32' ? 'F32' : 'F16',
+  })
   const logits = await peer.logits(prompt, ROWS)
   peer.close()
   return logits.map(softmax)
@@ -96,7 +120,9 @@ t.test('agreement with node-llama-cpp', { skip: peerMissing() ?? false }, async 
         t.equal(ours[r]!.indexOf(Math.max(...ours[r]!)), p.indexOf(first!), `row ${r}: the same greedy token`)
         return true
       }).length
-      t.comment(`largest distance ${Math.max(...between).toExponential(2)}, mean ${mean(between).toExponential(2)}, clear margins ${clear} of ${ROWS}`)
+      t.comment(
+        `largest distance ${Math.max(...between).toExponential(2)}, mean ${mean(between).toExponential(2)}, clear margins ${clear} of ${ROWS}`,
+      )
       t.ok(Math.max(...between) <= limit.largest, `largest distance <= ${limit.largest}`)
       t.ok(mean(between) <= limit.mean, `mean distance <= ${limit.mean}`)
       t.ok(clear > 0, 'some margin is clear')

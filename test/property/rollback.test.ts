@@ -24,7 +24,18 @@ async function freshPrint(model: NativeModel, tokens: readonly number[], length:
 
 t.test('lossless greedy is plain greedy for every draft length and drafter, and both caches equal a fresh prefill', async (t) => {
   const target = await loadModel(await randomModel('rollback-target', { ...tiny, dtypes: { default: 'Q8_0' } }))
-  const other = await loadModel(await randomModel('rollback-other', { ...tiny, layers: 1, embd: 128, heads: 2, kvHeads: 1, ffn: 256, seed: 2, dtypes: { default: 'F16' } }))
+  const other = await loadModel(
+    await randomModel('rollback-other', {
+      ...tiny,
+      layers: 1,
+      embd: 128,
+      heads: 2,
+      kvHeads: 1,
+      ffn: 256,
+      seed: 2,
+      dtypes: { default: 'F16' },
+    }),
+  )
   const larger = await loadModel(await randomModel('rollback-larger', { ...tiny, layers: 3, seed: 3, dtypes: { default: 'Q4_0' } }))
   const maxTokens = 48
   const base = await primed(target, prompt)
@@ -51,10 +62,19 @@ t.test('lossless greedy is plain greedy for every draft length and drafter, and 
       })
       const what = `${drafter.name}, draft length ${draftLength < 0 ? 'auto' : draftLength}`
       t.same(tokens, plain.tokens, what)
-      if (drafter.tokens === prompt && draftLength > 0) t.equal(stats.accepted, stats.drafted, `${what}: the same model on the same text is never rejected`)
+      if (drafter.tokens === prompt && draftLength > 0)
+        t.equal(stats.accepted, stats.drafted, `${what}: the same model on the same text is never rejected`)
       if (drafter.model === other && draftLength > 0) t.ok(stats.accepted < stats.drafted, `${what}: rejections happened`)
-      t.equal(sequences.target.fingerprint(), await freshPrint(target, [...prompt, ...tokens], sequences.target.length), `${what}: target cache`)
-      t.equal(sequences.drafter.fingerprint(), await freshPrint(drafter.model, [...drafter.tokens, ...tokens], sequences.drafter.length), `${what}: drafter cache`)
+      t.equal(
+        sequences.target.fingerprint(),
+        await freshPrint(target, [...prompt, ...tokens], sequences.target.length),
+        `${what}: target cache`,
+      )
+      t.equal(
+        sequences.drafter.fingerprint(),
+        await freshPrint(drafter.model, [...drafter.tokens, ...tokens], sequences.drafter.length),
+        `${what}: drafter cache`,
+      )
       t.ok(sequences.target.length >= prompt.length + tokens.length - 1)
     }
   }
@@ -88,7 +108,12 @@ t.test('exact mode gives one text for every draft length, greedy and sampled', a
 
 t.test('a second half after an interruption is the uninterrupted text', async (t) => {
   const model = await loadModel(await randomModel('rollback-target', { ...tiny, dtypes: { default: 'Q8_0' } }))
-  const whole = await generate({ mode: 'plain', target: await primed(model, prompt), targetPending: Int32Array.of(prompt.at(-1)!), maxTokens: 40 })
+  const whole = await generate({
+    mode: 'plain',
+    target: await primed(model, prompt),
+    targetPending: Int32Array.of(prompt.at(-1)!),
+    maxTokens: 40,
+  })
   const sequence = await primed(model, prompt)
   const first = await generate({ mode: 'plain', target: sequence, targetPending: Int32Array.of(prompt.at(-1)!), maxTokens: 17 })
   const missing = [...prompt, ...first.tokens].slice(sequence.length)

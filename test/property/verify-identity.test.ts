@@ -1,4 +1,4 @@
-import t, { type Test } from "tap"
+import t, { type Test } from 'tap'
 import type { NativeModel } from '../../lib/native/binding'
 import { randomModel, tiny } from '../helpers/models'
 import { binding, evaluate, loadModel, prefill, randomTokens } from '../helpers/native'
@@ -30,7 +30,13 @@ async function check(t: Test, model: NativeModel, kv: 'f16' | 'bf16' | 'f32', de
   for (const n of rowCounts) {
     const batch = base.fork()
     const logits = await evaluate(batch, rows.slice(0, n))
-    for (let r = 0; r < n; r++) if (Buffer.from(logits[r]!.buffer, logits[r]!.byteOffset, logits[r]!.byteLength).equals(Buffer.from(expected[r]!.buffer, expected[r]!.byteOffset, expected[r]!.byteLength))) same++
+    for (let r = 0; r < n; r++)
+      if (
+        Buffer.from(logits[r]!.buffer, logits[r]!.byteOffset, logits[r]!.byteLength).equals(
+          Buffer.from(expected[r]!.buffer, expected[r]!.byteOffset, expected[r]!.byteLength),
+        )
+      )
+        same++
     t.equal(batch.fingerprint(), prints[n - 1], `${n} rows leave the cache of ${n} decodes`)
     batch.close()
   }

@@ -6,7 +6,11 @@ export function dequantizedModel(source: GgufSource): GgufSource {
   const tensors = source.tensors.map((tensor) =>
     tensor.type === 'F32'
       ? tensor
-      : { ...tensor, type: 'F32' as const, data: () => [bytesOf(Float32Array.from(decode(tensor.type, Buffer.concat([...tensor.data()]))))] },
+      : {
+          ...tensor,
+          type: 'F32' as const,
+          data: () => [bytesOf(Float32Array.from(decode(tensor.type, Buffer.concat(Array.from(tensor.data(), (piece) => piece.slice())))))],
+        },
   )
   return { ...source, tensors }
 }
