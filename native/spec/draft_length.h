@@ -2,7 +2,6 @@
 // and cost. 0 (plain decoding) is a possible answer. Deterministic: time comes in as measured durations.
 #pragma once
 #include <array>
-#include <vector>
 
 #include "base/types.h"
 
@@ -22,7 +21,8 @@ class Duration {
  public:
   void add(double ms);
   bool known() const { return count_ > 0; }
-  double ms() const;  // lower median; known() must hold
+  bool trusted() const { return count_ >= 3; }  // one outlier is not the median
+  double ms() const;                            // known() must hold
 
  private:
   static constexpr int kSamples = 7;
@@ -41,16 +41,21 @@ class DraftLength {
 
   // Estimates. acceptance: probability that draft `position` (0..15) is accepted if all before it were.
   double acceptance(int position) const;
-  double draft_ms() const;             // of one step; 0 before any
-  double verify_ms(int rows) const;    // 1..17; between and beyond measured row counts: straight lines; 0 before any
-  double tokens_per_ms(int length) const;
+  double draft_ms() const;           // of one step; 0 before any
+  double verify_ms(int rows) const;  // 1..17; between and beyond measured row counts: straight lines; 0 before any
 
  private:
   struct Evidence {  // exponentially fading counts
     double trials = 0, successes = 0;
     void fade(double factor);
+    void add(double success, double memory);
   };
+  double tokens_per_ms(int length, double verify_ms) const;
   int best(int limit) const;
+  int promising(int limit, int best) const;
+  bool could_pay() const;
+  double measured_ms(int rows) const;
+  double lowest_verify_ms(int rows) const;
 
   int max_length_;
   bool bonus_needs_draft_;
@@ -59,8 +64,10 @@ class DraftLength {
   int draft_samples_ = 0;
   Duration draft_;
   std::array<Duration, kMaxVerifyRows + 1> verify_{};  // by rows
+  int busy_ = 0;                                       // rounds with drafts in a row since a length was last explored
   int idle_ = 0;                                       // rounds since drafting was switched off or last tried again
   int patience_;                                       // idle rounds before it is tried again
+  int wait_;                                           // the same for the next try alone
   bool probing_ = false;                               // the current round is such a try
 };
 

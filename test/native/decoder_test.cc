@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "decoder_fixture.h"
+#include "sampling/rng.h"
 
 using namespace ragdraft;
 using namespace fixture;
@@ -76,6 +77,8 @@ TEST("greedy exact emits argmax z + eta * tau * (q - p), computed here step by s
   params.sampling.repetition_penalty = 1;
   params.transfer_temperature = 2;
   params.transfer = 6;
+  params.sampling.top_k = 2;  // truncation is for sampling
+  params.sampling.min_p = 0.9;
   const auto softmax = [](const std::vector<float>& z, double tau) {
     std::vector<double> out(z.begin(), z.end());
     double sum = 0;
@@ -113,6 +116,19 @@ TEST("sampled lossless without drafts, paper without drafts and plain write the 
     CHECK(run(setup, sampled(Mode::kLossless, 0, seed)) == plain);
     CHECK(run(setup, sampled(Mode::kPaper, 0, seed)) == plain);
     CHECK(run(setup, sampled(Mode::kLossless, 0, seed)).drafter_passes == 0);
+  }
+}
+
+TEST("plain inverts the cumulative distribution at the kResample number of each position of the answer") {
+  DecodeParams params = sampled(Mode::kPlain, 0, 4);
+  params.sampling.repetition_penalty = 1;
+  const Tokens answer = run(kDrafters[1], params).answer;
+  Tokens history = kDrafters[1].target_prompt;
+  for (size_t i = 0; i < answer.size(); i++) {
+    std::vector<float> p(40);
+    sampling::to_distribution(kDrafters[1].target.logits(history), 40, params.sampling, p);
+    CHECK(answer[i] == sampling::sample(p, sampling::PositionRng(4).uniform(Position(i), sampling::Purpose::kResample)));
+    history.push_back(answer[i]);
   }
 }
 
@@ -209,6 +225,32 @@ TEST("a full drafter cache ends modes that need q, while lossless goes on withou
       CHECK(run(setup, greedy(Mode::kRag, length)).finish == Finish::kContext);
     }
   }
+}
+
+TEST("drafts use a cache up to its last token: the last draft needs no room in lossless, but in exact") {
+  for (const int room : {0, 1, 2}) {
+    Setup setup = kDrafters[0];
+    setup.drafter_max = int(setup.drafter_prompt.size()) + room;
+    CHECK(run(setup, greedy(Mode::kLossless, 8)).stats.drafted == room + 1);
+    CHECK(run(setup, greedy(Mode::kExact, 8)).stats.drafted == room);
+  }
+}
+
+TEST("greedy exact without transfer asks for no q: it is not bound to the drafter's context, nor runs it for length 0") {
+  Setup setup = kDrafters[1];
+  setup.drafter_max = int(setup.drafter_prompt.size()) + 2;
+  DecodeParams params = greedy(Mode::kExact, 0);
+  params.transfer = 0;
+  CHECK(run(setup, params).drafter_passes == 0);
+  params.draft_length = 4;
+  CHECK(run(setup, params).finish == Finish::kLength);
+}
+
+TEST("a drafter that sat out hundreds of rounds catches up in chunks") {
+  const Setup setup = with_drafter(0, 99);
+  const Result plain = run(setup, greedy(Mode::kPlain, 0, 6000));
+  CHECK(run(setup, greedy(Mode::kLossless, -1, 6000)) == plain);
+  CHECK(plain.answer.size() == 6000);
 }
 
 TEST("confidence stops a draft after the unsure token, which is kept") {

@@ -1,6 +1,7 @@
 #include "sampling/rng.h"
 
 #include <array>
+#include <cmath>
 #include <set>
 #include <vector>
 
@@ -35,6 +36,11 @@ TEST("the same seed, position and purpose give the same number; another of eithe
     }
   }
   CHECK(seen.size() == 4 * 4 * 3);
+}
+
+TEST("a number is the upper 53 bits of two words, plus one, so that 0 never comes") {
+  const uint64_t bits = uint64_t(0x6627e8d5) << 21 | 0xe169c58d >> 11;  // the first known answer
+  CHECK(PositionRng(0).uniform(0, Purpose::kDraft) == std::ldexp(double(bits + 1), -53));
 }
 
 TEST("numbers are in (0, 1] and uniform over positions and over seeds") {

@@ -54,7 +54,7 @@ TEST("top-p keeps the same tokens as a sort in a vocabulary of 152,064") {
   std::normal_distribution<float> normal(0, 2);
   std::vector<float> logits(152064);
   for (float& l : logits) l = normal(random);
-  for (const double top_p : {1e-9, 0.1, 0.5, 0.95, 0.999999}) {
+  for (const double top_p : {1e-9, 0.1, 0.5, 0.95, 0.999999, std::nextafter(1.0, 0.0)}) {
     SamplingParams params;
     params.temperature = 0.8;
     params.top_p = top_p;

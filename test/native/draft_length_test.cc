@@ -1,0 +1,208 @@
+#include "spec/draft_length.h"
+
+#include <algorithm>
+#include <functional>
+#include <random>
+
+#include "tap.h"
+
+using namespace ragdraft;
+using namespace ragdraft::spec;
+
+namespace {
+
+// A machine with known costs and a drafter of known quality. The best fixed length is computed by brute force.
+struct Machine {
+  double draft_ms = 1;
+  std::function<double(int rows)> verify_ms = [](int) { return 10.0; };
+  double acceptance = 0.8;  // of every draft
+  bool bonus_needs_draft = false;
+
+  double tokens_per_ms(int length) const {
+    double tokens = 1, reached = 1;
+    for (int i = 0; i < length; i++) tokens += reached *= acceptance;
+    return tokens / ((length + (bonus_needs_draft ? reached : 0)) * draft_ms + verify_ms(length + 1));
+  }
+  int best() const {
+    int best = 0;
+    for (int length = 1; length <= 16; length++) best = tokens_per_ms(length) > tokens_per_ms(best) ? length : best;
+    return best;
+  }
+};
+
+struct Run {
+  double tokens = 0, ms = 0;
+  std::vector<int> lengths;
+  double tokens_per_ms() const { return tokens / ms; }
+};
+
+Run play(DraftLength& chooser, const Machine& machine, int rounds, uint64_t seed, double noise = 0, int limit = 16) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> uniform;
+  Run run;
+  for (int i = 0; i < rounds; i++) {
+    RoundCost cost;
+    cost.drafted = chooser.choose(limit);
+    while (cost.accepted < cost.drafted && uniform(random) < machine.acceptance) cost.accepted++;
+    const bool bonus = machine.bonus_needs_draft && cost.accepted == cost.drafted;
+    cost.draft_steps = cost.drafted + (bonus ? 1 : 0);
+    // Interruptions: now and then a pass takes many times as long.
+    const auto disturbed = [&](double ms) { return ms * (1 + 0.05 * uniform(random) + (uniform(random) < noise ? 20 : 0)); };
+    cost.draft_ms = disturbed(cost.draft_steps * machine.draft_ms);
+    cost.verify_ms = disturbed(machine.verify_ms(cost.drafted + 1));
+    run.lengths.push_back(cost.drafted);
+    run.tokens += cost.accepted + 1;
+    run.ms += cost.draft_steps * machine.draft_ms + machine.verify_ms(cost.drafted + 1);
+    chooser.record(cost);
+  }
+  return run;
+}
+
+double share(const std::vector<int>& lengths, const std::function<bool(int)>& wanted) {
+  return double(std::count_if(lengths.begin(), lengths.end(), wanted)) / double(lengths.size());
+}
+
+}  // namespace
+
+TEST("a drafter that is always right and cheap is asked for the longest drafts") {
+  DraftLength chooser(16, false);
+  const Machine machine{.draft_ms = 1, .verify_ms = [](int n) { return 20 + 0.2 * n; }, .acceptance = 1};
+  play(chooser, machine, 40, 1);
+  const Run run = play(chooser, machine, 100, 2);
+  CHECK(share(run.lengths, [](int n) { return n >= 12; }) > 0.95);  // the last few differ by less than the clock's noise
+  CHECK(run.tokens_per_ms() > 0.97 * machine.tokens_per_ms(16));
+}
+
+TEST("a drafter that is always wrong is switched off within ten rounds, and tried ever more rarely") {
+  DraftLength chooser(16, false);
+  const Machine machine{.draft_ms = 4, .verify_ms = [](int n) { return 10 + n; }, .acceptance = 0};
+  play(chooser, machine, 10, 1);
+  const auto early = play(chooser, machine, 500, 2).lengths, late = play(chooser, machine, 2000, 3).lengths;
+  CHECK(share(early, [](int n) { return n == 0; }) > 0.98);
+  CHECK(share(late, [](int n) { return n == 0; }) > 0.997);
+  CHECK(share(late, [](int n) { return n > 0; }) > 0);  // but it is tried
+}
+
+TEST("a drafter as dear as its target is switched off however right it is") {
+  DraftLength chooser(16, false);
+  const Machine machine{.draft_ms = 10, .verify_ms = [](int n) { return 10.0 * n; }, .acceptance = 1};
+  play(chooser, machine, 10, 1);
+  CHECK(share(play(chooser, machine, 500, 2).lengths, [](int n) { return n == 0; }) > 0.97);
+}
+
+TEST("drafting comes back when a drafter becomes right, and goes when it becomes wrong") {
+  DraftLength chooser(16, false);
+  Machine machine{.draft_ms = 2, .verify_ms = [](int n) { return 20 + 0.5 * n; }, .acceptance = 0};
+  play(chooser, machine, 100, 1);
+  CHECK(share(play(chooser, machine, 10, 2).lengths, [](int n) { return n == 0; }) >= 0.9);
+  machine.acceptance = 0.97;
+  play(chooser, machine, 150, 3);
+  CHECK(share(play(chooser, machine, 50, 4).lengths, [](int n) { return n >= 4; }) > 0.9);
+  machine.acceptance = 0;
+  play(chooser, machine, 100, 5);
+  const auto gone = play(chooser, machine, 50, 6).lengths;
+  CHECK(share(gone, [](int n) { return n == 0; }) > 0.8 && *std::max_element(gone.begin(), gone.end()) <= 2);
+}
+
+TEST("one plain step that took twenty times as long does not keep a useless drafter on") {
+  DraftLength chooser(16, false);
+  const Machine machine{.draft_ms = 1.5, .verify_ms = [](int n) { return n == 1 ? 10.0 : 18 + 0.5 * n; }, .acceptance = 0.3};
+  chooser.record({.drafted = 4, .accepted = 1, .draft_steps = 4, .draft_ms = 6, .verify_ms = machine.verify_ms(5)});
+  chooser.record({.verify_ms = 20 * machine.verify_ms(1)});
+  play(chooser, machine, 100, 1);
+  CHECK(share(play(chooser, machine, 200, 2).lengths, [](int n) { return n == 0; }) > 0.9);
+}
+
+TEST("after thousands of wrong drafts a drafter that becomes right is used again within a few tries") {
+  for (uint64_t seed = 0; seed < 5; seed++) {
+    DraftLength chooser(16, false);
+    Machine machine{.draft_ms = 4, .verify_ms = [](int n) { return 20 + 0.5 * n; }, .acceptance = 0};
+    play(chooser, machine, 3000, seed);
+    machine.acceptance = 1;
+    play(chooser, machine, 512 + 30, seed + 10);  // the next try comes after 512 rounds at most
+    CHECK(share(play(chooser, machine, 50, seed + 20).lengths, [](int n) { return n >= 4; }) > 0.9);
+  }
+}
+
+TEST("a drafter that pays only in long drafts is found again, although the short tries do not pay") {
+  double mean = 0;
+  for (uint64_t seed = 0; seed < 20; seed++) {
+    DraftLength chooser(16, false);
+    Machine machine{.draft_ms = 5, .verify_ms = [](int n) { return n == 1 ? 10.0 : 18 + 0.5 * n; }, .acceptance = 0};
+    play(chooser, machine, 1000, seed, 0.05);
+    machine.acceptance = 0.98;
+    mean += play(chooser, machine, 2000, seed + 100, 0.05).tokens_per_ms() / machine.tokens_per_ms(machine.best()) / 20;
+  }
+  CHECK_MSG(mean > 0.95, std::to_string(mean));  // plain decoding: 0.73
+}
+
+TEST("the speed is within 8 % of the best fixed length, for straight, stepped and flat costs of rows, disturbed or not") {
+  const std::vector<std::function<double(int)>> costs{
+      [](int) { return 10.0; }, [](int n) { return 10 + 0.3 * n; }, [](int n) { return 8 + 2.0 * n; },
+      [](int n) { return 10.0 + 6 * ((n - 1) / 4); }, [](int n) { return n == 1 ? 10.0 : 18 + 0.5 * n; }};
+  double sum_of_first = 0;  // of the first 100 rounds, learning included
+  int cases = 0;
+  for (const auto& verify_ms : costs) {
+    for (const double draft_ms : {0.2, 1.5, 5.0}) {
+      for (const double acceptance : {0.3, 0.6, 0.85, 0.95}) {
+        for (const bool bonus : {false, true}) {
+          for (const double noise : {0.0, 0.05}) {
+            const Machine machine{draft_ms, verify_ms, acceptance, bonus};
+            const double best = machine.tokens_per_ms(machine.best());
+            DraftLength chooser(16, bonus);
+            sum_of_first += play(chooser, machine, 100, 1, noise).tokens_per_ms() / best;
+            cases++;
+            const double got = play(chooser, machine, 3000, 2, noise).tokens_per_ms() / best;
+            CHECK_MSG(got > 0.92, std::to_string(got) + " of the best, verify(17) " + std::to_string(verify_ms(17)) + ", draft " +
+                                      std::to_string(draft_ms) + ", acceptance " + std::to_string(acceptance));
+          }
+        }
+      }
+    }
+  }
+  CHECK_MSG(sum_of_first / cases > 0.93, std::to_string(sum_of_first / cases));
+}
+
+TEST("lengths never exceed the limit of a round or of the chooser") {
+  const Machine machine{.draft_ms = 0.1, .acceptance = 1};
+  DraftLength chooser(5, false);
+  for (int limit = 20; limit >= 0; limit--) {
+    for (const int length : play(chooser, machine, 10, 1, 0, limit).lengths) CHECK(length >= 0 && length <= std::min(limit, 5));
+  }
+  DraftLength none(0, false);
+  CHECK(share(play(none, machine, 50, 1).lengths, [](int n) { return n == 0; }) == 1);
+}
+
+TEST("verify costs between and beyond measured row counts lie on straight lines that never fall") {
+  DraftLength chooser(16, false);
+  CHECK(chooser.verify_ms(3) == 0);
+  chooser.record({.drafted = 4, .draft_steps = 4, .draft_ms = 8, .verify_ms = 18});
+  CHECK(chooser.verify_ms(1) == 18 && chooser.verify_ms(17) == 18);  // one measurement: rows look free
+  chooser.record({.verify_ms = 10});
+  CHECK(chooser.verify_ms(1) == 10 && chooser.verify_ms(3) == 14 && chooser.verify_ms(5) == 18 && chooser.verify_ms(17) == 42);
+  chooser.record({.drafted = 8, .draft_steps = 8, .draft_ms = 16, .verify_ms = 14});
+  CHECK(chooser.verify_ms(5) == 14 && chooser.verify_ms(9) == 14 && chooser.verify_ms(17) == 18);  // 18 was an outlier
+  chooser.record({.drafted = 16, .draft_steps = 16, .draft_ms = 32, .verify_ms = 9});
+  for (int rows = 1; rows <= 17; rows++) CHECK(chooser.verify_ms(rows) == 9);
+  CHECK(chooser.draft_ms() == 2);
+}
+
+TEST("durations are lower medians: one slow sample of two, or three of seven, change nothing") {
+  Duration duration;
+  duration.add(900);
+  CHECK(duration.ms() == 900);
+  duration.add(5);
+  CHECK(duration.ms() == 5);
+  for (const double ms : {6.0, 5.0, 800.0, 6.0, 700.0}) duration.add(ms);
+  CHECK(duration.ms() == 6);
+  for (int i = 0; i < 7; i++) duration.add(2);
+  CHECK(duration.ms() == 2);
+}
+
+TEST("acceptance is estimated per position from the drafts that were judged") {
+  DraftLength chooser(16, false);
+  for (int i = 0; i < 200; i++) chooser.record({.drafted = 3, .accepted = 1, .draft_steps = 3, .draft_ms = 3, .verify_ms = 10});
+  CHECK(chooser.acceptance(0) > 0.9);
+  CHECK(chooser.acceptance(1) < 0.1);
+  CHECK(chooser.acceptance(2) > 0.4 && chooser.acceptance(2) < 0.6);  // never judged: the average of the others
+}
