@@ -7,7 +7,7 @@
 
 namespace ragdraft::ops {
 
-// The input of a block of R rows (1..kMaxBlockRows), rows interleaved so that the kernel's broadcasts walk one stream;
+// The input of a block of R rows (1..LinearKernels::block_rows), rows interleaved so that the kernel's broadcasts walk one stream;
 // row-major rows 4 KiB apart would fall into the same L1 sets. Integer formats read x ~ scale * quant.
 struct InputBlock {
   int rows;              // R
@@ -30,6 +30,7 @@ struct OutputBlock {
 
 struct LinearKernels {
   const char* isa;
+  int block_rows;  // most rows that one pass over a panel serves
   // Panels [first, last) of `weights` times the block. The sum of an element is one chain in ascending k for integer formats,
   // two interleaved chains (even and odd k) for float formats, whatever the rows of the block: that makes rows bit-identical.
   void (*multiply)(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const OutputBlock& output);

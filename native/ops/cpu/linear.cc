@@ -11,7 +11,7 @@ namespace {
 
 // Rows are served in blocks of equal size (give or take one): 9 rows as 5 + 4, not 8 + 1.
 struct RowBlocks {
-  explicit RowBlocks(int rows) : rows(rows), count((rows + kMaxBlockRows - 1) / kMaxBlockRows) {}
+  RowBlocks(int rows, int most) : rows(rows), count((rows + most - 1) / most) {}
   int first_row(int block) const { return int(int64_t(rows) * block / count); }
   int size(int block) const { return first_row(block + 1) - first_row(block); }
   const int rows, count;
@@ -114,7 +114,7 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int r
     pieces += int((share.weights->panels + share.piece_panels - 1) / share.piece_panels);
   }
 
-  const RowBlocks blocks(rows);
+  const RowBlocks blocks(rows, kernels_.linear.block_rows);
   const Inputs inputs(x, blocks, columns, integers, floats, linear_scratch_);
   const auto convert_block = [&](int index, int) {
     for (int row = blocks.first_row(index); row < blocks.first_row(index + 1); ++row) inputs.convert(kernels_.linear, index, row);

@@ -18,8 +18,7 @@
 namespace ragdraft::ops {
 
 inline constexpr int kPanelOutputs = 16;
-inline constexpr int kGroupInputs = 32;   // inputs that share an activation scale
-inline constexpr int kMaxBlockRows = 8;   // activation rows one pass over a panel serves
+inline constexpr int kGroupInputs = 32;  // inputs that share an activation scale
 
 enum class PackedFormat : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ5_K, kQ6_K };
 

@@ -16,33 +16,39 @@ RAGDRAFT_INLINE F32x16 load_weights(const uint8_t* panel, int64_t k) {
   return F32x16::load_bf16(halves);
 }
 
+// The lines of k and k + 1, k even.
+template <PackedFormat kFormat>
+RAGDRAFT_INLINE void prefetch_weights(const uint8_t* panel, int64_t k) {
+  if constexpr (kFormat == PackedFormat::kF32) {
+    prefetch(panel + 64 * k);
+    prefetch(panel + 64 * k + 64);
+  } else {
+    prefetch(panel + 32 * k);
+  }
+}
+
+template <int R>
+RAGDRAFT_INLINE void add_products(F32x16 weights, const float* x, F32x16 (&sums)[R]) {
+  RAGDRAFT_UNROLL
+  for (int r = 0; r < R; ++r) sums[r] = fma(weights, F32x16::set1(x[r]), sums[r]);
+}
+
 template <PackedFormat kFormat, int R>
 struct FloatKernel {
   static RAGDRAFT_INLINE void sum_panel(const PackedWeights& weights, int64_t index, const InputBlock& input, F32x16 (&sums)[R]) {
-    constexpr int64_t kStepBytes = kFormat == PackedFormat::kF32 ? 128 : 64;  // two k
-    constexpr int64_t kAhead = 2048;                                           // bytes; panels are contiguous
+    constexpr int64_t kAhead = kFormat == PackedFormat::kF32 ? 32 : 64;  // prefetch distance in k: 2 KiB; panels are contiguous
     const uint8_t* panel = weights.data + size_t(index) * weights.panel_bytes + weights.low;
-    const float* x = input.floats;
     const int64_t columns = weights.columns;
+    const float* x = input.floats;
     F32x16 odd[R];
     RAGDRAFT_UNROLL
     for (int r = 0; r < R; ++r) sums[r] = odd[r] = F32x16::zero();
     for (int64_t k = 0; k + 1 < columns; k += 2, x += 2 * R) {
-      if constexpr (R == 1) {
-        RAGDRAFT_UNROLL
-        for (int64_t line = 0; line < kStepBytes; line += 64) prefetch(panel + k / 2 * kStepBytes + kAhead + line);
-      }
-      const F32x16 a = load_weights<kFormat>(panel, k), b = load_weights<kFormat>(panel, k + 1);
-      RAGDRAFT_UNROLL
-      for (int r = 0; r < R; ++r) sums[r] = fma(a, F32x16::set1(x[r]), sums[r]);
-      RAGDRAFT_UNROLL
-      for (int r = 0; r < R; ++r) odd[r] = fma(b, F32x16::set1(x[R + r]), odd[r]);
+      prefetch_weights<kFormat>(panel, k + kAhead);
+      add_products<R>(load_weights<kFormat>(panel, k), x, sums);
+      add_products<R>(load_weights<kFormat>(panel, k + 1), x + R, odd);
     }
-    if (columns % 2 != 0) {
-      const F32x16 a = load_weights<kFormat>(panel, columns - 1);
-      RAGDRAFT_UNROLL
-      for (int r = 0; r < R; ++r) sums[r] = fma(a, F32x16::set1(x[r]), sums[r]);
-    }
+    if (columns % 2 != 0) add_products<R>(load_weights<kFormat>(panel, columns - 1), x, sums);
     RAGDRAFT_UNROLL
     for (int r = 0; r < R; ++r) sums[r] = sums[r] + odd[r];
   }

@@ -5,16 +5,15 @@
 // Symmetric formats start the dot at -zero * sum(x), formats with a minimum add fma(-minimum, input scale * sum(x), sum).
 // A lane is an output, so there is no reduction across lanes, and a row's chain is the same whatever rows stand beside it.
 #pragma once
-#include <cstring>
-
+#include "ops/cpu/isa/linear_dots.h"
 #include "ops/cpu/isa/simd.h"
 #include "ops/cpu/kernel_table.h"
 
 namespace ragdraft::ops {
 namespace {
 
-constexpr int kSuperGroups = 8;     // groups of 32 inputs in a super-block of 256
-constexpr int64_t kAheadGroups = 8; // prefetch distance: 4 KiB of an 8-bit panel
+constexpr int kSuperGroups = 8;      // groups of 32 inputs in a super-block of 256
+constexpr int64_t kAheadGroups = 8;  // prefetch distance: 4 KiB of an 8-bit panel
 
 // One panel, at the start of its planes.
 struct IntegerPanel {
@@ -26,100 +25,50 @@ RAGDRAFT_INLINE IntegerPanel integer_panel(const PackedWeights& weights, int64_t
   return {base + weights.supers, base + weights.scales, base + weights.high, base + weights.low};
 }
 
-// Bytes of `high` per group of 32 inputs.
+// Bytes of `low` and `high` per group of 32 inputs.
+constexpr int kLowBytes = 256;
 template <PackedFormat kFormat>
 constexpr int kHighBytes = kFormat == PackedFormat::kQ8_0 ? 256 : kFormat == PackedFormat::kQ6_K ? 128 : kFormat == PackedFormat::kQ5_K ? 64 : 0;
-constexpr int kLowBytes = 256;
-
-// u of inputs 8 kPair .. 8 kPair + 7 of a group: first = the lower four, second = the upper four.
-template <PackedFormat kFormat, int kPair>
-RAGDRAFT_INLINE void load_pair(const IntegerPanel& panel, int64_t group, U8x64& first, U8x64& second) {
-  const U8x64 low = U8x64::load(panel.low + group * kLowBytes + 64 * kPair);
-  if constexpr (kFormat == PackedFormat::kQ8_0) {
-    const U8x64 high = U8x64::load(panel.high + group * kHighBytes<kFormat> + 64 * kPair);
-    first = join_low(high, low);
-    second = join_high(high, low);
-  } else if constexpr (kFormat == PackedFormat::kQ5_K) {
-    const U8x64 bits = U8x64::load(panel.high + group * kHighBytes<kFormat>);
-    first = insert_bits<2 * kPair, 1, 4>(low4(low), bits);
-    second = insert_bits<2 * kPair + 1, 1, 4>(high4(low), bits);
-  } else if constexpr (kFormat == PackedFormat::kQ6_K) {
-    constexpr int kField = kPair % 2 * 2;  // of the four in a group of 16
-    const U8x64 bits = U8x64::load(panel.high + group * kHighBytes<kFormat> + 64 * (kPair / 2));
-    first = insert_bits<2 * kField, 3, 4>(low4(low), bits);
-    second = insert_bits<2 * kField + 2, 3, 4>(high4(low), bits);
-  } else {
-    first = low4(low);
-    second = high4(low);
-  }
-}
-
-template <PackedFormat kFormat>
-RAGDRAFT_INLINE I32x16 dot(I32x16 sum, U8x64 weights, const int8_t* x) {
-  int32_t four;
-  std::memcpy(&four, x, sizeof four);
-  if constexpr (kFormat == PackedFormat::kQ8_0) return dot_u8s8(sum, weights, four);
-  return dot_u7s8(sum, weights, four);
-}
-
-template <PackedFormat kFormat, int kPair, int R>
-RAGDRAFT_INLINE void dot_pair(const IntegerPanel& panel, int64_t group, const InputBlock& input, I32x16 (&dots)[R]) {
-  U8x64 first, second;
-  load_pair<kFormat, kPair>(panel, group, first, second);
-  const int8_t* x = input.quants + (group * 8 + 2 * kPair) * R * 4;
-  RAGDRAFT_UNROLL
-  for (int r = 0; r < R; ++r) dots[r] = dot<kFormat>(dots[r], first, x + 4 * r);
-  RAGDRAFT_UNROLL
-  for (int r = 0; r < R; ++r) dots[r] = dot<kFormat>(dots[r], second, x + 4 * (R + r));
-}
 
 template <int R>
-RAGDRAFT_INLINE void add_dots(F32x16 scale, const float* input_scales, const I32x16 (&dots)[R], F32x16 (&sums)[R]) {
+RAGDRAFT_INLINE void add_scaled(F32x16 scale, const float* input_scales, const I32x16 (&dots)[R], F32x16 (&sums)[R]) {
   RAGDRAFT_UNROLL
   for (int r = 0; r < R; ++r) sums[r] = fma(scale * F32x16::set1(input_scales[r]), to_f32(dots[r]), sums[r]);
 }
 
-// Where the dots of group `group` (Q6_K: half-group) start.
-template <PackedFormat kFormat, int R>
-RAGDRAFT_INLINE void start_dots(const InputBlock& input, int64_t group, I32x16 (&dots)[R]) {
+template <int R>
+RAGDRAFT_INLINE void start_dots(const int32_t* starts, I32x16 (&dots)[R]) {
   RAGDRAFT_UNROLL
-  for (int r = 0; r < R; ++r) {
-    if constexpr (kFormat == PackedFormat::kQ8_0) dots[r] = I32x16::set1(input.minus128[group * R + r]);
-    else if constexpr (kFormat == PackedFormat::kQ4_0) dots[r] = I32x16::set1(input.minus8[group * R + r]);
-    else if constexpr (kFormat == PackedFormat::kQ6_K) dots[r] = I32x16::set1(input.minus32[group * R + r]);
-    else dots[r] = I32x16::zero();
-  }
+  for (int r = 0; r < R; ++r) dots[r] = I32x16::set1(starts[r]);
 }
 
 template <PackedFormat kFormat, int R>
 RAGDRAFT_INLINE void add_group(const IntegerPanel& panel, int64_t group, const InputBlock& input, F32x16 (&sums)[R]) {
-  const auto* supers = reinterpret_cast<const uint16_t*>(panel.supers);
-  const auto* bytes = reinterpret_cast<const int8_t*>(panel.scales) + group * 32;
+  const uint8_t *low = panel.low + group * kLowBytes, *high = panel.high + group * kHighBytes<kFormat>;
+  const int8_t* x = input.quants + group * kGroupInputs * R;
   const float* input_scales = input.scales + group * R;
   I32x16 dots[R];
-  if constexpr (kFormat == PackedFormat::kQ6_K) {
-    const F32x16 super = F32x16::load_f16(supers + group / kSuperGroups * 16);
-    start_dots<kFormat, R>(input, 2 * group, dots);
-    dot_pair<kFormat, 0, R>(panel, group, input, dots);
-    dot_pair<kFormat, 1, R>(panel, group, input, dots);
-    add_dots<R>(super * F32x16::load_s8(bytes), input_scales, dots, sums);
-    start_dots<kFormat, R>(input, 2 * group + 1, dots);
-    dot_pair<kFormat, 2, R>(panel, group, input, dots);
-    dot_pair<kFormat, 3, R>(panel, group, input, dots);
-    add_dots<R>(super * F32x16::load_s8(bytes + 16), input_scales, dots, sums);
-    return;
-  }
-  start_dots<kFormat, R>(input, group, dots);
-  dot_pair<kFormat, 0, R>(panel, group, input, dots);
-  dot_pair<kFormat, 1, R>(panel, group, input, dots);
-  dot_pair<kFormat, 2, R>(panel, group, input, dots);
-  dot_pair<kFormat, 3, R>(panel, group, input, dots);
   if constexpr (kFormat == PackedFormat::kQ8_0 || kFormat == PackedFormat::kQ4_0) {
-    add_dots<R>(F32x16::load_f16(reinterpret_cast<const uint16_t*>(panel.scales) + group * 16), input_scales, dots, sums);
-  } else {  // the 6-bit scales and minimums fit s8
-    const uint16_t* super = supers + group / kSuperGroups * 32;
-    add_dots<R>(F32x16::load_f16(super) * F32x16::load_s8(bytes), input_scales, dots, sums);
-    const F32x16 minus_minimum = neg(F32x16::load_f16(super + 16) * F32x16::load_s8(bytes + 16));
+    start_dots<R>((kFormat == PackedFormat::kQ8_0 ? input.minus128 : input.minus8) + group * R, dots);
+    add_dots<kFormat, 0, 4, R>(low, high, x, dots);
+    add_scaled<R>(F32x16::load_f16(reinterpret_cast<const uint16_t*>(panel.scales) + group * 16), input_scales, dots, sums);
+  } else if constexpr (kFormat == PackedFormat::kQ6_K) {  // two groups of 16 inputs
+    const F32x16 super = F32x16::load_f16(reinterpret_cast<const uint16_t*>(panel.supers) + group / kSuperGroups * 16);
+    const auto* scales = reinterpret_cast<const int8_t*>(panel.scales) + group * 32;
+    start_dots<R>(input.minus32 + 2 * group * R, dots);
+    add_dots<kFormat, 0, 2, R>(low, high, x, dots);
+    add_scaled<R>(super * F32x16::load_s8(scales), input_scales, dots, sums);
+    start_dots<R>(input.minus32 + (2 * group + 1) * R, dots);
+    add_dots<kFormat, 2, 4, R>(low, high, x, dots);
+    add_scaled<R>(super * F32x16::load_s8(scales + 16), input_scales, dots, sums);
+  } else {  // Q4_K, Q5_K: 6-bit scales and minimums fit s8
+    const uint16_t* super = reinterpret_cast<const uint16_t*>(panel.supers) + group / kSuperGroups * 32;
+    const auto* scales = reinterpret_cast<const int8_t*>(panel.scales) + group * 32;
+    RAGDRAFT_UNROLL
+    for (int r = 0; r < R; ++r) dots[r] = I32x16::zero();
+    add_dots<kFormat, 0, 4, R>(low, high, x, dots);
+    add_scaled<R>(F32x16::load_f16(super) * F32x16::load_s8(scales), input_scales, dots, sums);
+    const F32x16 minus_minimum = neg(F32x16::load_f16(super + 16) * F32x16::load_s8(scales + 16));
     RAGDRAFT_UNROLL
     for (int r = 0; r < R; ++r) sums[r] = fma(minus_minimum, F32x16::set1(input.scaled_sums[group * R + r]), sums[r]);
   }
@@ -146,7 +95,7 @@ struct IntegerKernel {
     RAGDRAFT_UNROLL
     for (int r = 0; r < R; ++r) sums[r] = F32x16::zero();
     for (int64_t group = 0; group < groups; ++group) {
-      if constexpr (R == 1) prefetch_group<kFormat>(panel, next, group, groups);
+      prefetch_group<kFormat>(panel, next, group, groups);
       add_group<kFormat, R>(panel, group, input, sums);
     }
   }

@@ -6,7 +6,7 @@
 //   F32x16  16 floats             zero load set1 load_f16 load_bf16 store store_f16 store_bf16 + - * fma max min neg abs round
 //                                 scale_pow2 exp select_less round_bf16 reduce_add reduce_max
 //   I32x16  16 int32              zero set1 to_f32 to_i32 reduce_add dot_u8s8 dot_u7s8
-//   U8x64   64 bytes = 16 x 4     load low4 high4 join_low join_high insert_bits
+//   U8x64   64 bytes = 16 x 4     zero load low4 high4 shift_right2 join_low join_high insert_bits
 //   Bf16Pairs                     load; NativeBf16Pairs where the instruction set multiplies them: load dot_bf16 store_bf16_exact
 //
 // fma(a, b, c) = a * b + c, fused where the instruction set has it (all but `generic`). Loads and stores need no alignment.
@@ -38,15 +38,21 @@
 #define RAGDRAFT_LEVEL_neon 4
 #define RAGDRAFT_ISA_LEVEL RAGDRAFT_JOIN_(RAGDRAFT_LEVEL_, RAGDRAFT_ISA)
 
-// Before a loop whose trip count is a small constant: arrays of vectors indexed by it stay in registers.
-#if RAGDRAFT_ISA_LEVEL == 0  // whose vectors are arrays in memory anyway
+// Before a loop whose trip count is a small constant: RAGDRAFT_UNROLL keeps arrays of vectors that it indexes in registers,
+// RAGDRAFT_NO_UNROLL keeps the compiler from merging its rounds into one that needs more registers than there are.
+#if defined(__clang__)
+#define RAGDRAFT_NO_UNROLL _Pragma("nounroll")
+#elif defined(__GNUC__)
+#define RAGDRAFT_NO_UNROLL _Pragma("GCC unroll 1")
+#else
+#define RAGDRAFT_NO_UNROLL
+#endif
+#if RAGDRAFT_ISA_LEVEL == 0 || (!defined(__clang__) && !defined(__GNUC__))  // generic vectors are arrays in memory anyway
 #define RAGDRAFT_UNROLL
 #elif defined(__clang__)
 #define RAGDRAFT_UNROLL _Pragma("unroll")
-#elif defined(__GNUC__)
-#define RAGDRAFT_UNROLL _Pragma("GCC unroll 16")
 #else
-#define RAGDRAFT_UNROLL
+#define RAGDRAFT_UNROLL _Pragma("GCC unroll 16")
 #endif
 
 #if RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3

@@ -31,6 +31,7 @@ struct I32x16 {
 };
 struct U8x64 {
   __m256i a, b;
+  static RAGDRAFT_INLINE U8x64 zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
   static RAGDRAFT_INLINE U8x64 load(const uint8_t* p) {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
@@ -150,10 +151,29 @@ RAGDRAFT_INLINE I32x16 dot_u7s8(I32x16 acc, U8x64 w, int32_t x) {
   return {dot_u7s8_half(acc.a, w.a, s), dot_u7s8_half(acc.b, w.b, s)};
 }
 
+// 32 sums of products of bytes, of this instruction set alone.
+struct I16x32 {
+  __m256i a, b;
+  static RAGDRAFT_INLINE I16x32 zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+};
+// acc[2 i + j] += w[4 i + 2 j] * x[2 j] + w[4 i + 2 j + 1] * x[2 j + 1]; the caller keeps the sums within 16 bits.
+RAGDRAFT_INLINE I16x32 add_products(I16x32 acc, U8x64 w, int32_t x) {
+  const __m256i s = _mm256_set1_epi32(x);
+  return {_mm256_add_epi16(acc.a, _mm256_maddubs_epi16(w.a, s)), _mm256_add_epi16(acc.b, _mm256_maddubs_epi16(w.b, s))};
+}
+// acc[i] += kWeight * (s[2 i] + s[2 i + 1])
+template <int kWeight>
+RAGDRAFT_INLINE I32x16 add_pairs(I32x16 acc, I16x32 s) {
+  const __m256i weight = _mm256_set1_epi16(kWeight);
+  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(s.a, weight)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(s.b, weight))};
+}
+
 RAGDRAFT_INLINE __m256i keep(__m256i x, int mask) { return _mm256_and_si256(x, _mm256_set1_epi8(char(mask))); }
 // Per byte: x & 15, x >> 4.
 RAGDRAFT_INLINE U8x64 low4(U8x64 x) { return {keep(x.a, 15), keep(x.b, 15)}; }
 RAGDRAFT_INLINE U8x64 high4(U8x64 x) { return {keep(_mm256_srli_epi16(x.a, 4), 15), keep(_mm256_srli_epi16(x.b, 4), 15)}; }
+// Per byte: x >> 2 in the low six bits, the upper two are unspecified.
+RAGDRAFT_INLINE U8x64 shift_right2(U8x64 x) { return {_mm256_srli_epi16(x.a, 2), _mm256_srli_epi16(x.b, 2)}; }
 // Per byte: (high & 15) << 4 | (low & 15), and (high & 0xf0) | low >> 4.
 RAGDRAFT_INLINE U8x64 join_low(U8x64 high, U8x64 low) {
   return {_mm256_or_si256(keep(_mm256_slli_epi16(high.a, 4), 0xf0), keep(low.a, 15)),

@@ -28,6 +28,7 @@ struct I32x16 {
 };
 struct U8x64 {
   __m512i v;
+  static RAGDRAFT_INLINE U8x64 zero() { return {_mm512_setzero_si512()}; }
   static RAGDRAFT_INLINE U8x64 load(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 };
 
@@ -93,6 +94,8 @@ RAGDRAFT_INLINE I32x16 dot_u7s8(I32x16 acc, U8x64 w, int32_t x) { return dot_u8s
 // Per byte: a & 15, a >> 4.
 RAGDRAFT_INLINE U8x64 low4(U8x64 a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(0x0f))}; }
 RAGDRAFT_INLINE U8x64 high4(U8x64 a) { return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(0x0f))}; }
+// Per byte: a >> 2 in the low six bits, the upper two are unspecified.
+RAGDRAFT_INLINE U8x64 shift_right2(U8x64 a) { return {_mm512_srli_epi16(a.v, 2)}; }
 // Per byte: (high & 15) << 4 | (low & 15), and (high & 0xf0) | low >> 4. 0xca: first operand chooses second or third.
 RAGDRAFT_INLINE U8x64 join_low(U8x64 high, U8x64 low) {
   return {_mm512_ternarylogic_epi32(_mm512_set1_epi8(char(0xf0)), _mm512_slli_epi16(high.v, 4), low.v, 0xca)};

@@ -37,6 +37,11 @@ struct I32x16 {
 };
 struct U8x64 {
   uint8_t v[64];
+  static RAGDRAFT_INLINE U8x64 zero() {
+    U8x64 r;
+    std::memset(r.v, 0, sizeof r.v);
+    return r;
+  }
   static RAGDRAFT_INLINE U8x64 load(const uint8_t* p) {
     U8x64 r;
     std::memcpy(r.v, p, sizeof r.v);
@@ -196,6 +201,10 @@ RAGDRAFT_INLINE U8x64 low4(U8x64 a) {
 }
 RAGDRAFT_INLINE U8x64 high4(U8x64 a) {
   return each_byte([&](int i) { return a.v[i] >> 4; });
+}
+// Per byte: a >> 2.
+RAGDRAFT_INLINE U8x64 shift_right2(U8x64 a) {
+  return each_byte([&](int i) { return a.v[i] >> 2; });
 }
 // Per byte: (high & 15) << 4 | (low & 15), and (high & 0xf0) | low >> 4.
 RAGDRAFT_INLINE U8x64 join_low(U8x64 high, U8x64 low) {

@@ -44,6 +44,10 @@ struct I32x16 {
 };
 struct U8x64 {
   uint8x16_t r[4];
+  static RAGDRAFT_INLINE U8x64 zero() {
+    const uint8x16_t v = vdupq_n_u8(0);
+    return {{v, v, v, v}};
+  }
   static RAGDRAFT_INLINE U8x64 load(const uint8_t* p) { return {{vld1q_u8(p), vld1q_u8(p + 16), vld1q_u8(p + 32), vld1q_u8(p + 48)}}; }
 };
 
@@ -155,6 +159,10 @@ RAGDRAFT_INLINE U8x64 low4(U8x64 a) {
 }
 RAGDRAFT_INLINE U8x64 high4(U8x64 a) {
   return each_register<U8x64>([&](int i) { return vshrq_n_u8(a.r[i], 4); });
+}
+// Per byte: a >> 2.
+RAGDRAFT_INLINE U8x64 shift_right2(U8x64 a) {
+  return each_register<U8x64>([&](int i) { return vshrq_n_u8(a.r[i], 2); });
 }
 // Per byte: (high & 15) << 4 | (low & 15), and (high & 0xf0) | low >> 4. vsli / vsri shift into the other operand.
 RAGDRAFT_INLINE U8x64 join_low(U8x64 high, U8x64 low) {
