@@ -2,6 +2,7 @@
 // the statistics and the returned tokens after every step.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "spec/decoder.h"
@@ -83,5 +84,32 @@ inline Result run(const Setup& setup, const DecodeParams& params) {
   result.drafter_passes = drafter.passes;
   return result;
 }
+
+inline DecodeParams greedy(Mode mode, int draft_length, int max_tokens = 60) {
+  DecodeParams params;
+  params.mode = mode;
+  params.draft_length = draft_length;
+  params.max_tokens = max_tokens;
+  params.sampling.repetition_penalty = 1.3;  // the tables are short-sighted: keeps greedy answers from cycling at once
+  params.sampling.repetition_window = 20;
+  return params;
+}
+inline DecodeParams sampled(Mode mode, int draft_length, uint64_t seed, int max_tokens = 60) {
+  DecodeParams params = greedy(mode, draft_length, max_tokens);
+  params.sampling.temperature = 0.8;
+  params.sampling.top_p = 0.95;
+  params.seed = seed;
+  return params;
+}
+inline Setup with_drafter(float disagreement, uint32_t seed = 1) {
+  Setup setup;
+  setup.target.vocab = setup.drafter.vocab = 40;
+  setup.drafter.disagreement = disagreement;
+  setup.drafter.seed = seed;
+  return setup;
+}
+// Drafters from a twin of the target to a stranger.
+inline const std::vector<Setup> kDrafters{with_drafter(0), with_drafter(0.3f), with_drafter(1), with_drafter(0, 99)};
+inline constexpr std::array kAllLengths{-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
 }  // namespace fixture

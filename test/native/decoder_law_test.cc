@@ -81,7 +81,7 @@ std::vector<int64_t> sample_sequences(const Setup& setup, DecodeParams params) {
   return seen;
 }
 
-DecodeParams sampled(Mode mode, int draft_length) {
+DecodeParams short_sample(Mode mode, int draft_length) {
   DecodeParams params;
   params.mode = mode;
   params.draft_length = draft_length;
@@ -104,35 +104,35 @@ void check_law(const Setup& setup, const DecodeParams& params) {
 }  // namespace
 
 TEST("plain samples the target, rag the drafter") {
-  check_law({}, sampled(Mode::kPlain, 4));
-  check_law({}, sampled(Mode::kRag, 4));
+  check_law({}, short_sample(Mode::kPlain, 4));
+  check_law({}, short_sample(Mode::kRag, 4));
 }
 
 TEST("lossless samples the target's sequences for draft lengths 0, 1, 2 and 16") {
-  for (const int length : {0, 1, 2, 16}) check_law({}, sampled(Mode::kLossless, length));
+  for (const int length : {0, 1, 2, 16}) check_law({}, short_sample(Mode::kLossless, length));
 }
 
 TEST("exact samples the transferred target's sequences for draft lengths 0, 1, 2 and 16") {
-  for (const int length : {0, 1, 2, 16}) check_law({}, sampled(Mode::kExact, length));
+  for (const int length : {0, 1, 2, 16}) check_law({}, short_sample(Mode::kExact, length));
 }
 
 TEST("paper samples pi at drafted positions and p at bonus positions for draft lengths 0, 1 and 2") {
-  for (const int length : {0, 1, 2}) check_law({}, sampled(Mode::kPaper, length));
+  for (const int length : {0, 1, 2}) check_law({}, short_sample(Mode::kPaper, length));
 }
 
 TEST("the laws hold under top-k, top-p, min-p and repetition penalty, identical for both models") {
   for (const Mode mode : {Mode::kPlain, Mode::kLossless, Mode::kExact, Mode::kPaper}) {
-    DecodeParams params = sampled(mode, 2);
+    DecodeParams params = short_sample(mode, 2);
     params.sampling.top_k = 4;
     check_law({}, params);
-    params = sampled(mode, 2);
+    params = short_sample(mode, 2);
     params.sampling.top_p = 0.8;
     check_law({}, params);
-    params = sampled(mode, 2);
+    params = short_sample(mode, 2);
     params.sampling.min_p = 0.15;
     params.sampling.temperature = 1.4;
     check_law({}, params);
-    params = sampled(mode, 2);
+    params = short_sample(mode, 2);
     params.sampling.repetition_penalty = 2;
     params.sampling.repetition_window = 1;
     check_law({}, params);
@@ -145,9 +145,9 @@ TEST("the laws hold for a drafter that agrees always, hardly ever, and never (di
     same.drafter = same.target;
     far.drafter.seed = 9;
     disjoint.drafter.seed = 5;
-    check_law(same, sampled(mode, 2));
-    check_law(far, sampled(mode, 2));
-    DecodeParams params = sampled(mode, 2);
+    check_law(same, short_sample(mode, 2));
+    check_law(far, short_sample(mode, 2));
+    DecodeParams params = short_sample(mode, 2);
     params.sampling.top_k = 1;  // one-hot rows: the two models mostly name different tokens
     check_law(disjoint, params);
   }
@@ -155,7 +155,7 @@ TEST("the laws hold for a drafter that agrees always, hardly ever, and never (di
 
 TEST("a confidence threshold shortens drafts without changing the law of lossless and exact") {
   for (const Mode mode : {Mode::kLossless, Mode::kExact}) {
-    DecodeParams params = sampled(mode, 2);
+    DecodeParams params = short_sample(mode, 2);
     params.confidence = 0.4;
     check_law({}, params);
   }
@@ -163,19 +163,19 @@ TEST("a confidence threshold shortens drafts without changing the law of lossles
 
 TEST("wrong laws are rejected: p for exact and paper, p_hat for lossless, another temperature") {
   const Setup setup;
-  const auto lossless = Enumeration(setup, sampled(Mode::kLossless, 2)).law();
-  const auto exact = Enumeration(setup, sampled(Mode::kExact, 2)).law();
-  CHECK(chi_square::test(sample_sequences(setup, sampled(Mode::kExact, 2)), lossless) < kAccepted);
-  CHECK(chi_square::test(sample_sequences(setup, sampled(Mode::kPaper, 2)), lossless) < kAccepted);
-  CHECK(chi_square::test(sample_sequences(setup, sampled(Mode::kLossless, 2)), exact) < kAccepted);
-  DecodeParams warmer = sampled(Mode::kLossless, 2);
+  const auto lossless = Enumeration(setup, short_sample(Mode::kLossless, 2)).law();
+  const auto exact = Enumeration(setup, short_sample(Mode::kExact, 2)).law();
+  CHECK(chi_square::test(sample_sequences(setup, short_sample(Mode::kExact, 2)), lossless) < kAccepted);
+  CHECK(chi_square::test(sample_sequences(setup, short_sample(Mode::kPaper, 2)), lossless) < kAccepted);
+  CHECK(chi_square::test(sample_sequences(setup, short_sample(Mode::kLossless, 2)), exact) < kAccepted);
+  DecodeParams warmer = short_sample(Mode::kLossless, 2);
   warmer.sampling.temperature = 1;
   CHECK(chi_square::test(sample_sequences(setup, warmer), lossless) < kAccepted);
 }
 
 TEST("the enumeration is a distribution, and paper's sequences depend on the draft length while exact's do not") {
   const Setup setup;
-  const auto law = [&](Mode mode, int length) { return Enumeration(setup, sampled(mode, length)).law(); };
+  const auto law = [&](Mode mode, int length) { return Enumeration(setup, short_sample(mode, length)).law(); };
   for (const Mode mode : {Mode::kLossless, Mode::kExact, Mode::kPaper}) {
     const Row row = law(mode, 2);
     CHECK(std::fabs(std::accumulate(row.begin(), row.end(), 0.0) - 1) < 1e-12);
