@@ -9,9 +9,8 @@ import { temporary } from '../helpers/models'
 const root = process.cwd()
 const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
 // Fences in order: opening ones name a language, or none.
-const fenced = Array.from(readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm), ([, language, body]) => ({ language, body: body!.trimEnd() }))
+const fenced = Array.from(readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm), (match) => ({ language: match[1]!, body: match[2]!.trimEnd() }))
 const blocks = (language: string) => fenced.filter((block) => block.language === language).map((block) => block.body)
-Array.from(readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]+?)\\n\`\`\`$`, 'gm')), (match) => match[1]!)
 
 const { text, needle, question } = demoBook()
 const excerpt = text.slice(needle.start - 3000, needle.end + 3000)
