@@ -10,6 +10,7 @@ export interface Hidden {
   readonly text: string
 }
 
+/** A text, a question about it, and the answer that the demo model must give. */
 export interface DemoBook {
   /** The book with the sentence in it. */
   readonly text: string

@@ -14,6 +14,7 @@ export { buildDemoModel, type DemoModelOptions } from './model'
 /** Part of the file's name: raise it when the generator's output changes, so that nobody runs a cached file of the old one. */
 const generatorVersion = 1
 
+/** Options of {@link ensureDemoModel}. */
 export interface EnsureDemoModelOptions {
   /**
    * Folder of the file, created if absent. Default: `ragdraft` in the user's cache folder (XDG_CACHE_HOME or ~/.cache,

@@ -15,6 +15,7 @@ const gain = 40
 /** A "chat" that is nothing but the messages' text: chat interfaces then act as raw completion. */
 export const plainChatTemplate = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
+/** Of a demo model; the defaults make the one that `ragdraft demo` runs. */
 export interface DemoModelOptions {
   /** Default 'llama'. 'qwen2' splits RoPE pairs in halves and has biases that matter. */
   readonly arch?: 'llama' | 'qwen2'

@@ -15,6 +15,7 @@ export interface UsedChunk {
   readonly score: number
 }
 
+/** What an answer cost, and how drafting went. Times in ms. */
 export interface AnswerStats {
   readonly mode: Mode
   /** Tokens of the target's prompt, the document's included; 0 in `rag` mode. */
@@ -25,12 +26,15 @@ export interface AnswerStats {
   readonly prefillMs: number
   /** From the call of ask() to the first token, in ms; to the end of an answer without tokens. */
   readonly timeToFirstTokenMs: number
+  /** Tokens of the answer. With a stop string: of the whole rounds that were computed until it was complete. */
   readonly decodeTokens: number
   /** Tokens of the answer over the time from the end of the prefill to the end of the answer. */
   readonly decodeTokensPerSecond: number
   /** Passes of the target, each verifying the tokens drafted since the last one. */
   readonly rounds: number
+  /** Tokens that the drafter proposed. */
   readonly drafted: number
+  /** Of these, the ones that stand. */
   readonly accepted: number
   /** [i]: how often the i-th drafted token of a round was accepted; as long as the longest draft. */
   readonly acceptedByPosition: readonly number[]
@@ -39,9 +43,13 @@ export interface AnswerStats {
 /** Why the answer ended: the model's stop token, `maxTokens`, a full context, or one of the `stop` strings. */
 export type FinishReason = 'stop' | 'length' | 'context' | 'stop-string'
 
+/** A complete answer. */
 export interface AnswerResult {
+  /** All deltas of the stream, joined. */
   readonly text: string
+  /** What the answer quotes from the document. */
   readonly citations: readonly Citation[]
+  /** What the drafter read, in document order; none in `plain` mode. */
   readonly chunks: readonly UsedChunk[]
   readonly finishReason: FinishReason
   readonly stats: AnswerStats

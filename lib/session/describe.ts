@@ -5,6 +5,7 @@ import type { Binding, GgufContents, GgufValue } from '../native/binding'
 import { native } from '../native/load'
 import { call } from './native-call'
 
+/** The tensors of one number type. */
 export interface Quantization {
   /** "Q4_K", "F32", ... */
   readonly type: string
@@ -12,30 +13,41 @@ export interface Quantization {
   readonly bytes: number
 }
 
+/** A token with a role of its own. */
 export interface SpecialToken {
   readonly id: number
+  /** Its name, as "<|eot_id|>". */
   readonly text: string
 }
 
+/** What a GGUF file says of its model. Counts are 0 and texts empty where it does not say. */
 export interface ModelDescription {
   readonly path: string
   /** Bytes, all parts of a split file together. */
   readonly fileBytes: number
+  /** 2 or 3. */
   readonly ggufVersion: number
   readonly name: string | undefined
+  /** "llama", "qwen2", ... also one that `loadModel` refuses. */
   readonly architecture: string
   /** Weights in all tensors. */
   readonly parameters: number
   readonly layers: number
+  /** Width of the residual stream. */
   readonly embedding: number
   readonly heads: number
+  /** Heads of keys and values; fewer than `heads` with grouped-query attention. */
   readonly kvHeads: number
+  /** Dimensions of a head. */
   readonly headDim: number
+  /** Width of the feed-forward part. */
   readonly feedForward: number
+  /** Rows of the embedding table; may exceed `tokenizer.tokens` (padding). */
   readonly vocab: number
   /** Trained context in tokens. */
   readonly contextLength: number
   readonly rope: {
+    /** Base of the rotation frequencies. */
     readonly theta: number
     /** `type`: "linear", "yarn" or "llama3" (given as a tensor of factors). */
     readonly scaling:
@@ -50,11 +62,12 @@ export interface ModelDescription {
     /** Name of the pre-tokenizer. */
     readonly pre: string | undefined
     readonly tokens: number
+    /** Whether a prompt begins with BOS; undefined where the file does not say. */
     readonly addBos: boolean | undefined
     /** By role: "bos", "eos", "eot", "unknown", "padding"... */
     readonly special: Readonly<Record<string, SpecialToken>>
   }
-  /** Jinja source. */
+  /** Jinja source; undefined for a model without one. */
   readonly chatTemplate: string | undefined
 }
 
@@ -124,7 +137,9 @@ export function describe(path: string, { metadata, tensors, version, fileBytes }
   }
 }
 
+/** Options of `inspectModel()`. */
 export interface InspectOptions {
+  /** Cancels the reading; the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -142,8 +157,10 @@ export async function inspectModelWith(binding: Binding, path: string, options?:
 }
 
 /**
- * Describes a GGUF file without loading its weights.
- * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_INVALID_ARGUMENT; `signal.reason` on abort
+ * Describes a GGUF file without loading its weights; also of a model that `loadModel` refuses.
+ * @param path of the file; any part of a split model
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY,
+ * ERR_NATIVE_LOAD; `signal.reason` on abort
  */
 export async function inspectModel(path: string, options?: InspectOptions): Promise<ModelDescription> {
   return inspectModelWith(native(), path, options)

@@ -61,7 +61,7 @@ export class DocumentSession {
     return this.#reading.prefixTokens
   }
 
-  /** Tokens that prompt and answer may have together. */
+  /** Tokens that the target's prompt and the answer may have together. */
   get contextTokens(): number {
     return this.#reading.contextTokens
   }
@@ -81,12 +81,15 @@ export class DocumentSession {
     return this.#reading.prefillMs
   }
 
+  /** close() was called, on this document or on one of its models. */
   get closed(): boolean {
     return this.#scope.closed
   }
 
   /**
    * Asks a question. The answer starts at once; take it as a promise, as a stream of text, or both.
+   *
+   * @param question not blank; always plain text to the model, whatever it contains
    *
    * Never throws: it rejects with ERR_INVALID_ARGUMENT, ERR_CONTEXT_OVERFLOW (details `promptTokens`, `contextTokens`: question and
    * history leave no room for an answer), ERR_OUT_OF_MEMORY, ERR_CHAT_TEMPLATE or ERR_CLOSED, or with `signal.reason` on abort.

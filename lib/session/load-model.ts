@@ -53,7 +53,8 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
 }
 
 /**
- * Loads a GGUF model (Llama or Qwen2 family; a split model by its first part).
+ * Loads a GGUF model of the Llama or Qwen2 family and packs its weights for this machine.
+ * @param path of the file; any part of a split model, the others lying beside it
  * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_UNSUPPORTED_TOKENIZER, ERR_CHAT_TEMPLATE,
  * ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE, ERR_INVALID_ARGUMENT, ERR_NATIVE_LOAD; `signal.reason` on abort
  */

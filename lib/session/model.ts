@@ -18,6 +18,7 @@ export interface ModelInfo extends ModelDescription {
   readonly deviceReason: string | undefined
   /** Implementation of the kernels, as "cpu/avx512". */
   readonly backend: string
+  /** Worker threads, the engine's own included. */
   readonly threads: number
 }
 
@@ -42,10 +43,12 @@ export class Model {
     this.info = info
   }
 
+  /** Text <-> token ids; works after close() too. */
   get tokenizer(): Tokenizer {
     return this.#parts.tokenizer
   }
 
+  /** close() was called, whether or not it has come to its end. */
   get closed(): boolean {
     return this.#parts.scope.closed
   }
@@ -55,8 +58,8 @@ export class Model {
    * can be asked, none of which reads it again.
    * @param input the text, or `{ text }`, or `{ path }` of a UTF-8 file
    * @throws ERR_CONTEXT_OVERFLOW (details `promptTokens`, `contextTokens`) if the document does not fit, ERR_VOCABULARY_MISMATCH
-   * for a drafter with another vocabulary, ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_CLOSED;
-   * `signal.reason` on abort
+   * for a drafter with another vocabulary, ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY,
+   * ERR_CHAT_TEMPLATE, ERR_CLOSED; `signal.reason` on abort
    */
   async open(input: string | DocumentInput, options?: OpenOptions): Promise<DocumentSession> {
     const { scope, native, vocabulary } = this.#parts
@@ -68,7 +71,7 @@ export class Model {
     drafterParts.scope.assertOpen()
     assertSameVocabulary(vocabulary, drafterParts.vocabulary)
     return scope.run([settings.signal], async (signal) => {
-      const reading = await readDocument(this.#parts, input, settings, signal)
+      const reading = await readDocument(this.#parts, drafterParts.native.info.contextLength, input, settings, signal)
       return new DocumentSession(this.#parts, drafterParts, reading, settings.kv)
     })
   }

@@ -9,6 +9,7 @@ export interface TemplateOptions {
 
 /** Options of {@link Tokenizer.encodeAsync}. */
 export interface EncodeAsyncOptions {
+  /** Stops the encoding; the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
   /** Called between slices with the UTF-16 code units done and in all; last with both equal. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -34,8 +35,11 @@ export interface Tokenizer {
   readonly model: string
   /** Name of the pre-tokenizer: "llama-bpe", "qwen2", ...; "default" if the file names none. */
   readonly pre: string
+  /** Tokens, ids 0 to vocabSize - 1. */
   readonly vocabSize: number
+  /** Begins a text; null if the model has none. */
   readonly bosToken: number | null
+  /** Ends a text; null if the model has none. */
   readonly eosToken: number | null
   /** Tokens that end an answer, ascending: EOS, EOT, EOM of the metadata and control tokens with a well-known name. */
   readonly stopTokens: readonly number[]
@@ -67,6 +71,9 @@ export interface Tokenizer {
    * @throws ERR_INVALID_ARGUMENT for an id outside of the vocabulary.
    */
   tokenBytes(id: number): Uint8Array
-  /** Whether only `encodeTemplate` may yield this token. */
+  /**
+   * Whether only `encodeTemplate` may yield this token.
+   * @throws ERR_INVALID_ARGUMENT for an id outside of the vocabulary.
+   */
   isControl(id: number): boolean
 }
