@@ -27,6 +27,7 @@ export interface Progress {
   readonly cached?: number
 }
 
+/** Called on the JavaScript thread, in order. What it throws cancels the step and becomes its error. */
 export type OnProgress = (progress: Progress) => void
 
 /**
@@ -39,10 +40,13 @@ export type OnProgress = (progress: Progress) => void
 export type Mode = 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
 export const modes = ['plain', 'rag', 'lossless', 'exact', 'paper'] as const satisfies readonly Mode[]
 
+/** `cuda` is refused with ERR_DEVICE_UNAVAILABLE: this version computes on the CPU only. */
 export type Device = 'auto' | 'cpu' | 'cuda'
+/** Number type of keys and values: 2 bytes each for `f16` and `bf16`, 4 for `f32`. */
 export type KvType = 'f16' | 'bf16' | 'f32'
 export const kvTypes = ['f16', 'bf16', 'f32'] as const satisfies readonly KvType[]
 
+/** Options of `loadModel()`. */
 export interface LoadModelOptions {
   /** Where to compute. "auto" takes the best there is and tells why in `model.info.deviceReason`. Default "auto". */
   readonly device?: Device | undefined
@@ -50,11 +54,13 @@ export interface LoadModelOptions {
   readonly threads?: number | undefined
   /** Forces the instruction set of the CPU kernels, for tests. @internal */
   readonly isa?: string | undefined
+  /** Hears of phase `load`. */
   readonly onProgress?: OnProgress | undefined
   /** Cancels the loading; the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** Options of `model.open()`. */
 export interface OpenOptions {
   /** The model that drafts; it must have the vocabulary of this one. Default: this model itself (one copy of the weights). */
   readonly drafter?: Model | undefined
@@ -74,6 +80,7 @@ export interface OpenOptions {
   readonly retrievalOnly?: boolean | undefined
   /** System message. Default: none beyond the prompt's own instruction. */
   readonly system?: string | undefined
+  /** Hears of the phases `tokenize`, `index` and `prefill-target`. */
   readonly onProgress?: OnProgress | undefined
   /** Cancels the reading; the promise rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
@@ -85,6 +92,7 @@ export interface Turn {
   readonly answer: string
 }
 
+/** Options of `doc.ask()`. Of the numbers, those that shape the text are alike for target and drafter. */
 export interface AskOptions {
   /** Default "lossless"; "rag" for a document that was opened with `retrievalOnly`. */
   readonly mode?: Mode | undefined
@@ -106,20 +114,27 @@ export interface AskOptions {
   readonly topP?: number | undefined
   /** Drop tokens below this share of the likeliest one's probability, 0 to below 1. Default 0. */
   readonly minP?: number | undefined
-  /** Divides the logits of the answer's last 64 tokens, above 0, at most 100; 1 = off. Default 1. */
+  /**
+   * Weakens the answer's last 64 tokens, above 0, at most 100; 1 = off. Default 1. Divides positive logits, multiplies negative ones:
+   * below 1 it strengthens them.
+   */
   readonly repetitionPenalty?: number | undefined
   /** Strings that end the answer and are not part of it, at most 16. Default none. */
   readonly stop?: string | readonly string[] | undefined
-  /** Of the random numbers (temperature above 0), 0 to 2^64 - 1. Equal seeds give equal answers. Default 0. */
+  /**
+   * Of the random numbers (temperature above 0), 0 to 2^64 - 1. Default 0. Equal seeds give equal answers, but in `lossless` and `paper`
+   * only with a `draftLength` that is a number: "auto" follows measured times, and the same law then gives another text.
+   */
   readonly seed?: number | bigint | undefined
-  /** Length of the answer at most. Default 256. */
+  /** Tokens of the answer at most, 1 to 2^31 - 1. Default 256. */
   readonly maxTokens?: number | undefined
-  /** Most chunks for the drafter. Default: a budget of about 4,096 tokens, more for long documents. */
+  /** Most chunks for the drafter, 1 to 2^31 - 1. Default: a budget of about 4,096 tokens, or 1/24 of the document where that is more. */
   readonly maxChunks?: number | undefined
   /** The drafter's chunks by index into `doc.chunks`, at least one, instead of retrieval. */
   readonly chunks?: readonly number[] | undefined
   /** Earlier turns of the conversation, oldest first. Default none. */
   readonly history?: readonly Turn[] | undefined
+  /** Hears of the phases `prefill-target` and `prefill-drafter`, side by side. */
   readonly onProgress?: OnProgress | undefined
   /** Cancels the answer; it rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
