@@ -66,9 +66,11 @@ void quantize(const float* x, int64_t columns, int row, const InputBlock& block)
     const F32x16 a = F32x16::load(x), b = F32x16::load(x + 16);
     const float largest = reduce_max(max(abs(a), abs(b)));
     const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
-    // 0, unless an input is infinite or NaN: such a row must show, whatever the maximum made of it.
-    const float probe = reduce_add((a + b) * F32x16::zero());
-    const I32x16 lower = to_i32(round(a * F32x16::set1(inverse))), upper = to_i32(round(b * F32x16::set1(inverse)));
+    // 0, but NaN if an input is infinite or NaN: such a row gets a scale of NaN, so that it shows in every output.
+    const float probe = reduce_add(fma(a, F32x16::zero(), b * F32x16::zero()));
+    const bool finite = probe == 0.0f;
+    const I32x16 lower = finite ? to_i32(round(a * F32x16::set1(inverse))) : I32x16::zero();
+    const I32x16 upper = finite ? to_i32(round(b * F32x16::set1(inverse))) : I32x16::zero();
     int8_t quants[kGroupInputs];
     store_s8(quants, lower);
     store_s8(quants + 16, upper);
