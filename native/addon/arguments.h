@@ -28,6 +28,7 @@ auto guarded(Napi::Env env, Body&& body) {
   }
 }
 
+// All of these throw ERR_INVALID_ARGUMENT; `name` is what the message calls the argument. JavaScript thread.
 std::string string_argument(const Napi::Value& value, const char* name);
 Napi::Object object_argument(const Napi::Value& value, const char* name);
 Napi::Function function_argument(const Napi::Value& value, const char* name);
@@ -35,8 +36,9 @@ Napi::Function function_argument(const Napi::Value& value, const char* name);
 double number_argument(const Napi::Value& value, const char* name, double low, double high);
 // An integer within [low, high].
 int integer_argument(const Napi::Value& value, const char* name, int low, int high);
+// A BigInt of 0 to 2^64 - 1.
 uint64_t bigint_argument(const Napi::Value& value, const char* name);
-// A copy: the array may be detached while a thread of ours reads.
+// An Int32Array. A copy: the array may be detached while a thread of ours reads.
 std::vector<TokenId> tokens_argument(const Napi::Value& value, const char* name);
 
 }  // namespace ragdraft::addon

@@ -54,6 +54,7 @@ class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
 struct HandleClasses {
   Napi::FunctionReference model, sequence;
 };
+// New handles that share ownership. JavaScript thread.
 Napi::Value wrap_model(Napi::Env env, std::shared_ptr<engine::Model> model);
 Napi::Value wrap_session(Napi::Env env, std::shared_ptr<engine::Session> session);
 

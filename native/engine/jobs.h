@@ -13,25 +13,30 @@
 
 namespace ragdraft::engine {
 
-// Called exactly once a job.
+// Called exactly once a job, on the engine thread (on the submitting thread if the engine has stopped). error: null on success,
+// valid during the call; `result` is empty beside an error unless said otherwise.
 template <class T>
 using Done = std::function<void(const Error* error, T result)>;
 
 using GgufPtr = std::shared_ptr<const io::GgufFile>;
+// Opens and checks a file, weights untouched. Fails with what GgufFile::open throws.
 std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done);
 
 using Progress = std::function<void(int64_t processed, int64_t total)>;
+// Progress in bytes of weights. Fails with what model::ModelLoader throws.
 std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, Progress progress, Done<std::shared_ptr<Model>> done);
 
-// Appends `tokens` in passes of Transformer::kMaxRows; an abort keeps what whole passes wrote. Throws kBusy, kContextOverflow.
+// Appends `tokens` (0 or more) in passes of Transformer::kMaxRows, a pass a slice; progress in tokens of this job. An abort keeps
+// what whole passes wrote. Throws kBusy, kContextOverflow.
 std::shared_ptr<Job> prefill_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, Progress progress, Done<std::monostate> done);
 
-// Appends `tokens` in one pass; the logits of the last `rows`, [rows, vocab]. Throws kBusy, kContextOverflow.
+// Appends `tokens` (1..Transformer::kMaxRows) in one pass; result: the logits of the last `rows` (0..64) of them, [rows, vocab].
+// Throws kBusy, kContextOverflow, kInvalidArgument.
 std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, int rows, Done<std::vector<float>> done);
 
 struct GenerateRequest {
   std::shared_ptr<Session> target, drafter;  // null where the mode does not use it
-  std::vector<TokenId> target_pending, drafter_pending;
+  std::vector<TokenId> target_pending, drafter_pending;  // >= 1 token of each prompt that is used, see spec::Decoder
   spec::DecodeParams params;
 };
 struct Generated {

@@ -1,4 +1,4 @@
-// A model and one of its sequences, as speculation sees them.
+// A model and one of its sequences, as speculation sees them. Owns neither: session and flag outlive it. Engine thread.
 #pragma once
 #include <atomic>
 

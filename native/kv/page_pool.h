@@ -17,14 +17,15 @@ class PagePool {
   // Zero-initialised memory of the backend; throws Error{kOutOfMemory}.
   using Allocate = std::function<std::shared_ptr<std::byte[]>(size_t bytes)>;
 
+  // allocate: kept for the life of the pool; it may hold the backend alive.
   PagePool(size_t page_bytes, Allocate allocate);
 
   // Makes sure that `pages` free pages exist. Throws kOutOfMemory.
   void reserve(size_t pages);
   // A page of zeros with one reference. Throws kOutOfMemory.
   PageId acquire();
-  void retain(PageId page);
-  void release(PageId page);
+  void retain(PageId page);   // one reference more
+  void release(PageId page);  // one less; the last one frees the page
   bool shared(PageId page) const;  // more than one reference
   // Stable until the pool dies. The bytes may be read and written by whoever holds a reference.
   std::byte* data(PageId page) const;

@@ -30,16 +30,18 @@ class Sequence {
   int max_tokens() const { return max_tokens_; }
   const KvLayout& layout() const { return cache_->layout; }
   const std::vector<PageId>& page_table() const { return table_; }
+  // Memory of the pages in the table, shared ones counted in full.
   size_t bytes() const { return table_.size() * cache_->layout.page_bytes(); }
 
-  // Shares all pages that hold tokens.
+  // Shares all pages that hold tokens. Same max_tokens; memory for what will be appended is not reserved.
   std::unique_ptr<Sequence> fork() const;
 
   // Makes positions [length, length + count) writable, copying shared pages; returns the page pointers of [0, length + count).
   // The length stays: advance() commits. Throws kContextOverflow, kOutOfMemory; then nothing has changed for readers.
   std::byte* const* prepare_append(int count);
+  // count: at most what prepare_append() made writable.
   void advance(int count) { length_ += count; }
-  // Forgets all positions from `length` on. O(1): the pages stay for what comes next.
+  // Forgets all positions from `length` (0..length()) on. O(1): the pages stay for what comes next. Throws kInvalidArgument.
   void truncate(int length);
 
   // FNV-1a over keys and values of [0, length), all layers, in token order; what lies beyond does not count.

@@ -14,6 +14,7 @@ class ModelLoader {
   ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> backend);
 
   bool done() const { return weights_.done(); }
+  // Packs one tensor. Throws kOutOfMemory.
   void step() { weights_.step(); }
   int64_t loaded_bytes() const { return weights_.packed_bytes(); }
   int64_t total_bytes() const { return weights_.total_bytes(); }

@@ -31,12 +31,14 @@ class Transformer {
 
   const Config& config() const { return config_; }
   const ops::Backend& backend() const { return *backend_; }
+  // Memory of the packed matrices; the embedding table in the file mapping is not counted.
   int64_t weight_bytes() const { return weight_bytes_; }
-  // The cache that all sequences of this model with one KV type share.
+  // The cache that all sequences of this model with one KV type share; it dies with the last of them. Any thread.
   std::shared_ptr<kv::Cache> cache(kv::KvType type);
 
   // Appends all rows (1..kMaxRows in total, sequences distinct, token ids in range) in one pass and writes the wanted logits,
   // [sum of logit_rows, vocab], in batch order. A row's logits and cache entries do not depend on what else is in the batch.
+  // logits: caller's memory; may be null where no logits are wanted.
   // When `cancel` becomes true the pass ends early with Error{kAborted}; on any error no sequence has grown.
   // Throws kInvalidArgument, kContextOverflow, kOutOfMemory, kAborted. Engine thread only.
   void forward(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel = nullptr);
