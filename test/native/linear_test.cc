@@ -85,7 +85,8 @@ void check_against_oracle(const std::string& isa, const RandomMatrix& m, const s
       const Oracle oracle = product(m, i, x.data() + r * m.columns);
       const double got = double(y[size_t(r * m.rows + i)]);
       const bool right = std::fabs(got - oracle.value) <= oracle.tolerance;
-      const bool near = !testing::is_integer(m.type) || std::fabs(got - oracle.unquantized) <= oracle.tolerance + 1.001 * oracle.quantization;
+      const double rounding = oracle.tolerance + 1.001 * oracle.quantization;
+      const bool near = !testing::is_integer(m.type) || std::fabs(got - oracle.unquantized) <= rounding;
       if (!(right && near))
         worst = "[" + std::to_string(r) + ", " + std::to_string(i) + "] = " + std::to_string(got) + ", not " + std::to_string(oracle.value);
     }
@@ -98,7 +99,7 @@ TEST("linear agrees with dequantised weights in f64: every type, instruction set
   struct Shape {
     int64_t outputs, columns;
   };
-  const Shape any[] = {{1, 256}, {15, 512}, {16, 256}, {17, 768}, {33, 256}, {40, 2048}, {3, 4352}};
+  const Shape any[] = {{1, 256}, {15, 512}, {16, 256}, {17, 768}, {33, 256}, {40, 2048}, {3, 4352}, {21, 2816}};
   const Shape blocks_of_32[] = {{16, 32}, {31, 96}, {5, 160}, {64, 896}};
   const Shape floats_only[] = {{16, 1}, {3, 7}, {20, 33}};
   for (const std::string& isa : ops::cpu_isas()) {
@@ -117,6 +118,24 @@ TEST("linear agrees with dequantised weights in f64: every type, instruction set
         for (const Shape shape : floats_only) run(type, shape);
     }
   }
+}
+
+TEST("every f16 and bf16 value comes through unchanged") {
+  constexpr int64_t kValues = 1 << 16;
+  const float one = 1.0f;
+  for (const std::string& isa : ops::cpu_isas())
+    for (const DType type : {DType::kF16, DType::kBF16}) {
+      RandomMatrix m{type, kValues, 1, std::vector<std::byte>(2 * kValues)};
+      for (uint32_t i = 0; i < kValues; ++i) m.bytes[2 * i] = std::byte(i & 255), m.bytes[2 * i + 1] = std::byte(i >> 8);
+      const auto backend = ops::make_cpu_backend(1, isa);
+      const std::vector<float> y = multiply(*backend, *backend->pack(m.view()), &one, 1);
+      int64_t wrong = 0;
+      for (int64_t i = 0; i < kValues; ++i) {
+        const float expected = m.row(i)[0];
+        wrong += std::isnan(expected) ? !std::isnan(y[size_t(i)]) : y[size_t(i)] != expected;
+      }
+      CHECK_MSG(wrong == 0, label(isa, m, 1, 1));
+    }
 }
 
 TEST("a row's result is the same bits alone, among 1 to 17, 64 or 130 rows, on 1, 2 or 3 threads") {

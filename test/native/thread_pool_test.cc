@@ -19,7 +19,10 @@ namespace {
 // A folder that looks like / to the readers of control groups.
 class FakeRoot {
  public:
-  FakeRoot() : path_(std::filesystem::temp_directory_path() / ("ragdraft-root-" + std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()))) {}
+  FakeRoot() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+    path_ = std::filesystem::temp_directory_path() / ("ragdraft-root-" + std::to_string(now));
+  }
   ~FakeRoot() { std::filesystem::remove_all(path_); }
   std::string path() const { return path_.string(); }
   void write(const std::string& file, const std::string& text) const {

@@ -4,7 +4,8 @@
 namespace ragdraft::ops {
 
 void CpuBackend::embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) {
-  for (const TokenId token : tokens) check(token >= 0 && token < table.rows, Code::kInvalidArgument, "token id outside the embedding table");
+  for (const TokenId token : tokens)
+    check(token >= 0 && token < table.rows, Code::kInvalidArgument, "token id outside the embedding table");
   const size_t row_bytes = tensor::row_bytes(table.type, table.columns);
   const auto one = [&](int i, int) {
     tensor::dequantize_row(table.type, table.data + size_t(tokens[size_t(i)]) * row_bytes, table.columns, out + i * table.columns);

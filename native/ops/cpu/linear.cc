@@ -9,7 +9,7 @@
 namespace ragdraft::ops {
 namespace {
 
-// Rows are served in blocks of equal size (give or take one): 9 rows as 5 + 4, not 8 + 1.
+// Rows are served in blocks of equal size (give or take one): of at most 12, 13 rows are 7 + 6, not 12 + 1.
 struct RowBlocks {
   RowBlocks(int rows, int most) : rows(rows), count((rows + most - 1) / most) {}
   int first_row(int block) const { return int(int64_t(rows) * block / count); }
@@ -23,42 +23,53 @@ class Inputs {
  public:
   Inputs(const float* x, const RowBlocks& blocks, int64_t columns, bool integers, bool floats, Scratch& scratch)
       : x_(x), blocks_(blocks), columns_(columns), integers_(integers), interleave_(floats && blocks.rows > 1) {
-    const size_t rows = size_t(blocks.rows), groups = size_t(columns) / kGroupInputs;
-    const size_t group_words = rows * groups;
-    const size_t words = integers ? rows * size_t(columns) / 4 + 6 * group_words : 0;
-    words_ = scratch.reserve<float>(words + (interleave_ ? rows * size_t(columns) : 0) + 1);
-    group_words_ = group_words;
-    floats_ = words_ + words;
+    const size_t elements = size_t(blocks.rows) * size_t(columns);
+    group_words_ = elements / kGroupInputs;
+    const size_t integer_words = integers ? elements / 4 + 6 * group_words_ : 0;
+    words_ = scratch.reserve<float>(integer_words + (interleave_ ? elements : 0));
+    floats_ = words_ + integer_words;
   }
 
-  InputBlock block(int index) const {
-    const size_t first = size_t(blocks_.first_row(index)), groups = size_t(columns_) / kGroupInputs;
+  // Block `index`, from input `column` (a multiple of 32) on.
+  InputBlock block(int index, int64_t column = 0) const {
+    const size_t elements = offset(index, column, columns_), groups = offset(index, column / kGroupInputs, columns_ / kGroupInputs);
     InputBlock b{};
     b.rows = blocks_.size(index);
-    b.floats = interleave_ ? floats_ + first * size_t(columns_) : x_ + first * size_t(columns_);
+    b.floats = (interleave_ ? floats_ : x_) + elements;
     if (!integers_) return b;
-    float* groups_start = words_ + size_t(blocks_.rows) * size_t(columns_) / 4;
-    b.quants = reinterpret_cast<int8_t*>(words_) + first * size_t(columns_);
-    b.scales = groups_start + first * groups;
-    b.scaled_sums = b.scales + group_words_;
-    b.minus8 = reinterpret_cast<int32_t*>(b.scales + 2 * group_words_);
-    b.minus128 = reinterpret_cast<int32_t*>(b.scales + 3 * group_words_);
-    b.minus32 = reinterpret_cast<int32_t*>(groups_start + 4 * group_words_ + 2 * first * groups);
+    float* const group_arrays = words_ + size_t(blocks_.rows) * size_t(columns_) / 4;
+    b.quants = reinterpret_cast<int8_t*>(words_) + elements;
+    b.scales = group_arrays + groups;
+    b.scaled_sums = group_arrays + group_words_ + groups;
+    b.minus8 = reinterpret_cast<int32_t*>(group_arrays + 2 * group_words_ + groups);
+    b.minus128 = reinterpret_cast<int32_t*>(group_arrays + 3 * group_words_ + groups);
+    b.minus32 = reinterpret_cast<int32_t*>(group_arrays + 4 * group_words_ + 2 * groups);
     return b;
   }
 
-  // Converts row `row`, which is row `row - first_row` of block `index`.
-  void convert(const LinearKernels& kernels, int index, int row) const {
-    const InputBlock b = block(index);
-    const int lane = row - blocks_.first_row(index);
-    const float* x = x_ + int64_t(row) * columns_;
-    if (integers_) kernels.quantize(x, columns_, lane, b);
-    if (!interleave_) return;
-    float* out = floats_ + (b.floats - floats_) + lane;
-    for (int64_t k = 0; k < columns_; ++k) out[k * b.rows] = x[k];
+  // Work for the pool: a block's rows, kPieceColumns inputs of them.
+  int pieces() const { return blocks_.count * column_pieces(); }
+  void convert(const LinearKernels& kernels, int piece) const {
+    const int index = piece / column_pieces();
+    const int64_t column = piece % column_pieces() * kPieceColumns, columns = std::min(kPieceColumns, columns_ - column);
+    const InputBlock b = block(index, column);
+    for (int row = 0; row < b.rows; ++row) {
+      const float* x = x_ + int64_t(blocks_.first_row(index) + row) * columns_ + column;
+      if (integers_) kernels.quantize(x, columns, row, b);
+      if (!interleave_) continue;
+      float* out = floats_ + offset(index, column, columns_) + row;
+      for (int64_t k = 0; k < columns; ++k) out[k * b.rows] = x[k];
+    }
   }
 
  private:
+  static constexpr int64_t kPieceColumns = 1024;  // a multiple of kGroupInputs
+  // Where column `column` of block `index` starts in an interleaved array of `columns` columns.
+  size_t offset(int index, int64_t column, int64_t columns) const {
+    return size_t(blocks_.first_row(index) * columns + column * blocks_.size(index));
+  }
+  int column_pieces() const { return int((columns_ + kPieceColumns - 1) / kPieceColumns); }
+
   const float* x_;
   const RowBlocks& blocks_;
   int64_t columns_;
@@ -84,11 +95,11 @@ struct Share {
   int first_piece;
 };
 
-constexpr int64_t kPiecesPerThread = 32;          // so that a thread which a neighbour slows down holds up little
-constexpr int64_t kMinPieceBytes = 64 << 10;      // microseconds of work: far more than taking the next piece costs
+constexpr int64_t kPiecesPerThread = 32;      // so that a thread which a neighbour slows down holds up little
+constexpr int64_t kMinPieceBytes = 64 << 10;  // microseconds of work: far more than taking the next piece costs
 constexpr int64_t kMaxPieceBytes = 512 << 10;
-constexpr int64_t kPassBytes = 512 << 10;         // weights that stay in L2 while several row blocks pass over them
-constexpr int64_t kSerialInputs = 16 << 10;       // values converted before a worker would have woken up
+constexpr int64_t kPassBytes = 512 << 10;     // weights that stay in L2 while several row blocks pass over them
+constexpr int64_t kSerialInputs = 16 << 10;   // values converted before a worker would have woken up
 
 }  // namespace
 
@@ -116,13 +127,10 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int r
 
   const RowBlocks blocks(rows, kernels_.linear.block_rows);
   const Inputs inputs(x, blocks, columns, integers, floats, linear_scratch_);
-  const auto convert_block = [&](int index, int) {
-    for (int row = blocks.first_row(index); row < blocks.first_row(index + 1); ++row) inputs.convert(kernels_.linear, index, row);
-  };
   if (rows * columns <= kSerialInputs) {
-    for (int index = 0; index < blocks.count; ++index) convert_block(index, 0);
+    for (int piece = 0; piece < inputs.pieces(); ++piece) inputs.convert(kernels_.linear, piece);
   } else {
-    pool_.parallel_for(blocks.count, convert_block);
+    pool_.parallel_for(inputs.pieces(), [&](int piece, int) { inputs.convert(kernels_.linear, piece); });
   }
 
   pool_.parallel_for(pieces, [&](int piece, int) {
@@ -135,7 +143,8 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int r
     for (int64_t from = first; from < last; from += step)
       for (int index = 0; index < blocks.count; ++index) {
         float* y = share.task->y + int64_t(blocks.first_row(index)) * weights.rows;
-        kernels_.linear.multiply(weights, from, std::min(from + step, last), inputs.block(index), {y, weights.rows, share.task->bias, share.task->accumulate});
+        const OutputBlock output{y, weights.rows, share.task->bias, share.task->accumulate};
+        kernels_.linear.multiply(weights, from, std::min(from + step, last), inputs.block(index), output);
       }
   });
 }

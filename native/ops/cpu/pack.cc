@@ -19,7 +19,8 @@ std::unique_ptr<Matrix> CpuBackend::pack(const tensor::MatrixView& source) {
   matrix->memory = allocate_zeroed(matrix->bytes);
   auto* data = reinterpret_cast<uint8_t*>(matrix->memory.get());
   packed.data = data;
-  pool_.parallel_for(int(packed.panels), [&](int index, int) { pack_panel(source, packed, index, data + size_t(index) * packed.panel_bytes); });
+  const auto pack_one = [&](int index, int) { pack_panel(source, packed, index, data + size_t(index) * packed.panel_bytes); };
+  pool_.parallel_for(int(packed.panels), pack_one);
   return matrix;
 }
 

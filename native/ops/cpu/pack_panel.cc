@@ -17,7 +17,7 @@ struct ScalePlanes {
   uint8_t *supers, *scales;
   int output;  // 0..15 in its panel
 
-  void put_half(uint8_t* plane, int64_t i, const uint8_t* source) const { std::memcpy(plane + (i * kPanelOutputs + output) * 2, source, 2); }
+  void put_half(uint8_t* plane, int64_t i, const uint8_t* half) const { std::memcpy(plane + (i * kPanelOutputs + output) * 2, half, 2); }
   void put_byte(uint8_t* plane, int64_t i, uint8_t value) const { plane[i * kPanelOutputs + output] = value; }
 };
 
@@ -130,9 +130,11 @@ void put_planes(PackedFormat format, const uint8_t* u, int64_t columns, int outp
 
 template <class Element>
 void pack_floats(const uint8_t* rows, size_t row_bytes, int outputs, int64_t columns, uint8_t* values) {
-  for (int output = 0; output < outputs; ++output)
-    for (int64_t k = 0; k < columns; ++k)
-      std::memcpy(values + (k * kPanelOutputs + output) * sizeof(Element), rows + output * row_bytes + k * sizeof(Element), sizeof(Element));
+  constexpr size_t kSize = sizeof(Element);
+  for (int output = 0; output < outputs; ++output) {
+    const uint8_t* row = rows + output * row_bytes;
+    for (int64_t k = 0; k < columns; ++k) std::memcpy(values + (k * kPanelOutputs + output) * kSize, row + k * kSize, kSize);
+  }
 }
 
 }  // namespace

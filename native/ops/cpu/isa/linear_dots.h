@@ -55,7 +55,10 @@ constexpr int kPairsIn16Bits = kFormat == PackedFormat::kQ6_K ? 1 : kFormat == P
 template <int R>
 RAGDRAFT_INLINE void add_pair(U8x64 first, U8x64 second, const int8_t* x, I16x32 (&parts)[R]) {
   RAGDRAFT_UNROLL
-  for (int r = 0; r < R; ++r) parts[r] = add_products(add_products(parts[r], first, load_inputs(x + 4 * r)), second, load_inputs(x + 4 * (R + r)));
+  for (int r = 0; r < R; ++r) {
+    parts[r] = add_products(parts[r], first, load_inputs(x + 4 * r));
+    parts[r] = add_products(parts[r], second, load_inputs(x + 4 * (R + r)));
+  }
 }
 
 // A plane of nibbles, weighted kWeight.

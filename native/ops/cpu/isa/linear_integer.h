@@ -28,7 +28,10 @@ RAGDRAFT_INLINE IntegerPanel integer_panel(const PackedWeights& weights, int64_t
 // Bytes of `low` and `high` per group of 32 inputs.
 constexpr int kLowBytes = 256;
 template <PackedFormat kFormat>
-constexpr int kHighBytes = kFormat == PackedFormat::kQ8_0 ? 256 : kFormat == PackedFormat::kQ6_K ? 128 : kFormat == PackedFormat::kQ5_K ? 64 : 0;
+constexpr int kHighBytes = kFormat == PackedFormat::kQ8_0   ? 256
+                           : kFormat == PackedFormat::kQ6_K ? 128
+                           : kFormat == PackedFormat::kQ5_K ? 64
+                                                            : 0;
 
 template <int R>
 RAGDRAFT_INLINE void add_scaled(F32x16 scale, const float* input_scales, const I32x16 (&dots)[R], F32x16 (&sums)[R]) {
