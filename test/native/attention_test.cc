@@ -21,10 +21,12 @@ constexpr KvType kTypes[] = {KvType::kF16, KvType::kBF16, KvType::kF32};
 
 // Largest difference from the f64 reference for values in [-1, 1] and scores in about [-4, 4]. Keys and values are the same
 // bits on both sides, so only the arithmetic differs.
-//   F32, F16: f32 sums of up to 256 products and 4,500 weights; exp to 2e-7.                      measured 1e-6
-//   BF16: queries and weights have 8 significant bits: 2^-9 relative in a weight and, through the query, up to
-//         4 * 2^-9 / sqrt(head_dim) in a score.                                                   measured 4e-3
-double tolerance(KvType type) { return type == KvType::kBF16 ? 1e-2 : 1e-5; }
+//   F32, F16: f32 sums of up to 256 products and 4,500 weights; exp to 2e-7.                              Measured: 6e-7.
+//   BF16: queries and weights have 8 significant bits, 2^-9 relative; a query's error spreads over its
+//         dimensions, so a weight is off by about 4 * 2^-9 / sqrt(head_dim) + 2^-9.                        Measured: 3.4e-3.
+double tolerance(KvType type) { return type == KvType::kBF16 ? 6e-3 : 2e-6; }
+// Between instruction sets: the same roundings to bf16, but a weight on the edge may fall to the other side (2^-9 of it).
+double isa_tolerance(KvType type) { return type == KvType::kBF16 ? 5e-4 : 2e-6; }
 
 struct Shape {
   KvType type;
@@ -95,9 +97,14 @@ void compare_with_reference(const Shape& shape, const std::vector<int>& depths, 
     return step(backend, shape, spans, rows);
   };
   const std::vector<float> expected = run(*ops::make_reference_backend());
+  const double factor = double(amplitude) * double(amplitude);  // scores grow with the square
+  std::vector<float> best;
   for (const std::string& isa : ops::cpu_isas()) {
-    const double difference = largest_difference(run(*ops::make_cpu_backend(2, isa)), expected);
-    CHECK_MSG(difference <= tolerance(shape.type) * double(amplitude), shape.text(isa) + " differs by " + std::to_string(difference));
+    const std::vector<float> out = run(*ops::make_cpu_backend(2, isa));
+    if (best.empty()) best = out;
+    const double difference = largest_difference(out, expected), between = largest_difference(out, best);
+    CHECK_MSG(difference <= tolerance(shape.type) * factor, shape.text(isa) + " differs by " + std::to_string(difference));
+    CHECK_MSG(between <= isa_tolerance(shape.type) * factor, shape.text(isa) + " differs from the best by " + std::to_string(between));
   }
 }
 
@@ -152,7 +159,7 @@ TEST("n rows are bit-identical to n single rows, n = 1..17, across a page and a 
   constexpr int kDepth = 2040, kRows = 17;  // rows 0..7 lie before the split, 8.. in it
   for (const std::string& isa : ops::cpu_isas()) {
     for (const KvType type : kTypes) {
-      for (const Shape& shape : {Shape{type, 64, 4, 2}, Shape{type, 24, 7, 1}}) {
+      for (const Shape& shape : {Shape{type, 72, 4, 1}, Shape{type, 24, 7, 2}}) {
         const auto one = ops::make_cpu_backend(1, isa);
         const Rows rows(shape, kRows, 7);
         const Cache base(*one, shape.layout(), 1, 2100);
@@ -172,14 +179,14 @@ TEST("n rows are bit-identical to n single rows, n = 1..17, across a page and a 
 
         for (const int threads : {1, 2, 3}) {
           const auto backend = ops::make_cpu_backend(threads, isa);
-          for (int n = 1; n <= kRows; n++) {
+          for (int n = 1; n <= kRows; n += threads == 2 ? 1 : 4) {
             Cache cache(*backend, shape.layout(), 1, 2100);
             cache.copy_from(base);
             const std::vector<float> out = step(*backend, shape, {cache.span(0, 0, n, kDepth)}, part(0, n));
             for (int r = 0; r < n; r++) {
               const auto begin = out.begin() + long(size_t(r) * shape.q_row());
-              CHECK_MSG(same_bits({begin, begin + long(shape.q_row())}, expected[size_t(r)]),
-                        shape.text(isa) + " threads " + std::to_string(threads) + " rows " + std::to_string(n) + " row " + std::to_string(r));
+              const std::string where = " threads " + std::to_string(threads) + " rows " + std::to_string(n) + " row " + std::to_string(r);
+              CHECK_MSG(same_bits({begin, begin + long(shape.q_row())}, expected[size_t(r)]), shape.text(isa) + where);
             }
             if (n == kRows) CHECK_MSG(cache.same_bytes(single), shape.text(isa) + ": pages differ");
           }
@@ -194,7 +201,7 @@ TEST("a chunk of 130 rows is bit-identical to row by row, in results and in the 
   for (const std::string& isa : ops::cpu_isas()) {
     for (const KvType type : kTypes) {
       for (const int depth : {0, 1990}) {
-        const Shape shape{type, 40, 3, 2};
+        const Shape shape{type, 24, 3, 2};
         const auto one = ops::make_cpu_backend(1, isa);
         const Rows rows(shape, kRows, 11);
         Cache single(*one, shape.layout(), 1, 2200);
@@ -263,7 +270,8 @@ TEST("what lies in the pages behind a row's position never reaches its result") 
         Rows garbage(shape, 140, 5, 1e30f);  // rejected drafts, at their worst: f16 saturates, f32 scores overflow
         const std::vector<KvSpan> behind = {stale.span(0, 0, 140, depth)};
         backend->rope_append_kv(shape.layout(), kLayer, behind, {}, shape.heads(), garbage.q.data(), garbage.k.data(), garbage.v.data());
-        CHECK_MSG(same_bits(step(*backend, shape, {stale.span(0, 0, 3, depth)}, row), step(*backend, shape, {clean.span(0, 0, 3, depth)}, row)),
+        const std::vector<float> expected = step(*backend, shape, {clean.span(0, 0, 3, depth)}, row);
+        CHECK_MSG(same_bits(step(*backend, shape, {stale.span(0, 0, 3, depth)}, row), expected),
                   shape.text(isa) + " depth " + std::to_string(depth));
       }
     }

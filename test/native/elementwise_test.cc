@@ -121,8 +121,8 @@ TEST("rope and append agree with the reference in both layouts, for whole and pa
       constexpr int kRows = 70, kHeads = 6;
       ops::Rope rope{.frequency = {}, .magnitude = 1.25f, .interleaved = c.interleaved};
       for (size_t i = 0; i < c.pairs; i++) rope.frequency.push_back(std::pow(10000.0, -double(i) / double(c.pairs)));
-      const std::vector<float> q = random_values(size_t(kRows * kHeads * c.head_dim), 1), k = random_values(size_t(kRows * 2 * c.head_dim), 2),
-                               v = random_values(k.size(), 3);
+      const std::vector<float> q = random_values(size_t(kRows * kHeads * c.head_dim), 1);
+      const std::vector<float> k = random_values(size_t(kRows * 2 * c.head_dim), 2), v = random_values(k.size(), 3);
       // Only the pages of the rows exist; a table of the others is not needed to write.
       Cache cache(backend, layout, 1, 192), expected_cache(*reference, layout, 1, 192);
       std::vector<std::byte*> table(131072 / kPageTokens, nullptr), expected_table = table;
@@ -131,7 +131,8 @@ TEST("rope and append agree with the reference in both layouts, for whole and pa
         table[page] = cache.page(0, i);
         expected_table[page] = expected_cache.page(0, i);
       }
-      const std::vector<kv::KvSpan> spans = {{table.data(), 0, kRows, c.position}}, expected_spans = {{expected_table.data(), 0, kRows, c.position}};
+      const std::vector<kv::KvSpan> spans = {{table.data(), 0, kRows, c.position}};
+      const std::vector<kv::KvSpan> expected_spans = {{expected_table.data(), 0, kRows, c.position}};
       std::vector<float> turned = q, expected = q;
       reference->rope_append_kv(layout, 0, expected_spans, rope, kHeads, expected.data(), k.data(), v.data());
       backend.rope_append_kv(layout, 0, spans, rope, kHeads, turned.data(), k.data(), v.data());
@@ -168,7 +169,8 @@ TEST("rope follows when positions, frequencies, magnitude or layout change from 
       ops::Rope rope;
     };
     const ops::Rope a{{1.0, 0.1}, 1, true}, b{{1.0, 0.2}, 1, true}, c{{1.0, 0.2}, 2, true}, d{{1.0, 0.2}, 2, false}, e{{1.0}, 2, false};
-    for (const Call& call : {Call{3, 5, a}, Call{3, 6, a}, Call{3, 6, b}, Call{3, 6, c}, Call{3, 6, d}, Call{3, 6, e}, Call{6, 3, e}, Call{3, 5, a}}) {
+    const std::vector<Call> calls = {{3, 5, a}, {3, 6, a}, {3, 6, b}, {3, 6, c}, {3, 6, d}, {3, 6, e}, {6, 3, e}, {3, 5, a}};
+    for (const Call& call : calls) {
       std::vector<float> q = {1, 2, 3, 4, 5, 6, 7, 8}, expected = q;
       const std::vector<float> kv(8, 1.0f);
       const std::vector<kv::KvSpan> spans = {cache.span(0, 0, 1, call.first), cache.span(1, 1, 1, call.second)};

@@ -33,7 +33,9 @@ class Cache {
   ragdraft::kv::KvSpan span(int sequence, int first_row, int rows, ragdraft::Position first_position) const {
     return {sequences_[size_t(sequence)].pages.data(), first_row, rows, first_position};
   }
-  bool same_bytes(const Cache& other) const { return bytes_ == other.bytes_ && std::memcmp(memory_.get(), other.memory_.get(), bytes_) == 0; }
+  bool same_bytes(const Cache& other) const {
+    return bytes_ == other.bytes_ && std::memcmp(memory_.get(), other.memory_.get(), bytes_) == 0;
+  }
   void copy_from(const Cache& other) { std::memcpy(memory_.get(), other.memory_.get(), bytes_); }
   std::byte* page(int sequence, int index) { return sequences_[size_t(sequence)].pages[size_t(index)]; }
 

@@ -53,7 +53,8 @@ TEST("reference linear multiplies, adds the bias, and accumulates where asked") 
   CHECK(matrix->rows == 2 && matrix->columns == 3 && matrix->bytes == 24);
   const std::vector<float> x = {1, 1, 1, 2, 0, -1}, bias = {10, 20};
   std::vector<float> plain(4), added = {100, 100, 100, 100};
-  const std::vector<ops::LinearTask> tasks = {{matrix.get(), bias.data(), plain.data(), false}, {matrix.get(), nullptr, added.data(), true}};
+  const std::vector<ops::LinearTask> tasks = {{matrix.get(), bias.data(), plain.data(), false},
+                                              {matrix.get(), nullptr, added.data(), true}};
   backend->linear(tasks, x.data(), 2);
   CHECK((plain == std::vector<float>{16, 20, 9, 17}));
   CHECK((added == std::vector<float>{106, 100, 99, 97}));

@@ -84,13 +84,17 @@ void attend_split(const AttentionBlock& block, int split, const float* operands,
     const std::byte* keys = block.pages[page] + block.tile_offset;
     const int first_row = first_row_reaching(block, page * kPageTokens), first = first_row * block.group;
     float* tile = scores + size_t(first) * kQueryStride;
+    // Pages lie megabytes apart: the hardware would start anew with every tile.
+    const uintptr_t ahead =
+        page < last_page ? reinterpret_cast<uintptr_t>(block.pages[page + 1]) - reinterpret_cast<uintptr_t>(block.pages[page]) : 0;
     const Product<Operand> score{.left = operands + size_t(first) * kQueryStride,
                                  .block = reinterpret_cast<const Element*>(keys),
                                  .block_stride = kPageTokens * Operand::kDepth,
                                  .steps = block.head_dim / Operand::kDepth,
                                  .columns = kPageTokens,
                                  .result = tile,
-                                 .accumulate = false};
+                                 .accumulate = false,
+                                 .ahead = ahead};
     multiply(score, queries - first);
     for (int row = first_row, i = first; row < block.rows; ++row) {
       const int reach = block.first_position + row + 1 - page * kPageTokens;
@@ -105,7 +109,8 @@ void attend_split(const AttentionBlock& block, int split, const float* operands,
                                  .steps = kPageTokens / Operand::kDepth,
                                  .columns = dims,
                                  .result = state.out + size_t(first) * kQueryStride,
-                                 .accumulate = true};
+                                 .accumulate = true,
+                                 .ahead = ahead};
     multiply(value, queries - first);
   }
 }

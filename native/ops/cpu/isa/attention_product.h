@@ -74,7 +74,8 @@ struct Bf16Operand {
 };
 #endif
 
-// Registers decide how many rows and vectors are kept at once: 32 of 16 floats, 16 of 8, 32 of 4, 16 of 4.
+// How many rows and vectors are kept at once. Registers decide: 32 of 16 floats, 16 of 8, 32 of 4; the plain loops spill in any
+// case, there rows share the costly conversion of f16.
 #if RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3
 constexpr int kMaxTileRows = 14;
 constexpr int tile_vectors(int rows) { return rows <= 6 ? 4 : 2; }
@@ -85,7 +86,7 @@ constexpr int tile_vectors(int rows) { return rows <= 2 ? 2 : 1; }
 constexpr int kMaxTileRows = 6;
 constexpr int tile_vectors(int rows) { return rows <= 2 ? 2 : 1; }
 #else
-constexpr int kMaxTileRows = 2;
+constexpr int kMaxTileRows = 8;
 constexpr int tile_vectors(int) { return 1; }
 #endif
 
@@ -98,13 +99,16 @@ struct Product {
   int steps, columns;  // columns: a multiple of 16
   float* result;       // [rows][kQueryStride]
   bool accumulate;     // else the old result counts as 0
+  uintptr_t ahead;     // bytes (modulo 2^64) from block to the one that will be read after it, which is prefetched on the way; 0: none
 };
 
 template <class Operand, int R, int N>
 RAGDRAFT_INLINE void multiply_tile(const Product<Operand>& p, int row, int column) {
+  constexpr int kStepBytes = 16 * N * Operand::kDepth * int(sizeof(typename Operand::Element));
   const float* left = p.left + row * kQueryStride;
   const auto* block = p.block + column * Operand::kDepth;
   float* result = p.result + row * kQueryStride + column;
+  const uintptr_t ahead = row == 0 ? p.ahead : 0;  // the first rows fetch for all
   F32x16 sums[R][N];
   RAGDRAFT_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -112,6 +116,10 @@ RAGDRAFT_INLINE void multiply_tile(const Product<Operand>& p, int row, int colum
     for (int n = 0; n < N; ++n) sums[r][n] = p.accumulate ? F32x16::load(result + r * kQueryStride + 16 * n) : F32x16::zero();
   }
   for (int step = 0; step < p.steps; ++step, block += p.block_stride, left += Operand::kWords) {
+    RAGDRAFT_UNROLL
+    for (int line = 0; line < kStepBytes; line += 64) {
+      prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(block) + ahead + uintptr_t(line)));
+    }
     typename Operand::Vector vectors[N];
     RAGDRAFT_UNROLL
     for (int n = 0; n < N; ++n) vectors[n] = Operand::load(block + 16 * Operand::kDepth * n);
