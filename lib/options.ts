@@ -17,8 +17,8 @@ import {
 import type { Model } from './session/model'
 
 /**
- * How far a step has come. `processed` and `total` are bytes of weights ("load"), UTF-16 code units of text ("tokenize"),
- * chunks ("index") or tokens of the prompt (both prefills). `cached`: tokens of `total` that were in the cache already.
+ * How far a step has come. `processed` and `total` are bytes of weights ("load"), UTF-16 code units of text ("tokenize", "index")
+ * or tokens of the prompt (both prefills). `cached`: tokens of `total` that were in the cache already.
  */
 export interface Progress {
   readonly phase: 'load' | 'tokenize' | 'index' | 'prefill-target' | 'prefill-drafter'
@@ -66,7 +66,8 @@ export interface OpenOptions {
   readonly drafter?: Model | undefined
   /**
    * Tokens that the document, the question and the answer may have together, 64 up to the model's trained context.
-   * Default: what the document needs and 2,048 more, within the trained context.
+   * Default: what the document needs and 2,048 more, within the trained context. With `retrievalOnly`: tokens that the chunks, the
+   * question and the answer may have together; at most, and by default, the drafter's trained context.
    */
   readonly contextTokens?: number | undefined
   /** Number type of the KV caches. Default "f16". */

@@ -12,7 +12,7 @@ const labels: Record<Progress['phase'], string> = {
 const units: Record<Progress['phase'], string> = {
   load: 'MB',
   tokenize: 'characters',
-  index: 'chunks',
+  index: 'characters',
   'prefill-target': 'tokens',
   'prefill-drafter': 'tokens',
 }

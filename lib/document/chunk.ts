@@ -1,4 +1,5 @@
 import { RagdraftError } from '../errors'
+import { finish, mapProgress, type Steps } from '../steps'
 import { codePointCuts, graphemeCuts, SEPARATORS, separatorCuts } from './separators'
 
 /** A half-open range of UTF-16 character offsets: `document.slice(start, end)`. */
@@ -57,13 +58,20 @@ interface Leaf {
  * @returns no chunk for the empty text.
  * @throws ERR_INVALID_ARGUMENT if `maxTokens` is not a positive integer, or one character alone has more tokens.
  */
-export function chunkText(text: string, { maxTokens = DEFAULT_CHUNK_TOKENS, countTokens }: ChunkOptions): Chunk[] {
+export function chunkText(text: string, options: ChunkOptions): Chunk[] {
+  return finish(chunkSteps(text, options))
+}
+
+/** {@link chunkText} in steps of one count each; progress is in UTF-16 code units of the text. */
+export function* chunkSteps(text: string, { maxTokens = DEFAULT_CHUNK_TOKENS, countTokens }: ChunkOptions): Steps<Chunk[]> {
   if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
     throw new RagdraftError('ERR_INVALID_ARGUMENT', `maxTokens must be a positive integer, not ${maxTokens}`)
   }
+  const limits = { maxTokens, countTokens, grain: Math.max(1, Math.floor(maxTokens / GRAIN_DIVISOR)) }
   const leaves: Leaf[] = []
-  if (text.length > 0) split(text, 0, 0, { maxTokens, countTokens, grain: Math.max(1, Math.floor(maxTokens / GRAIN_DIVISOR)) }, leaves)
-  return merge(text, leaves, maxTokens, countTokens)
+  // Either half counts the text about once.
+  if (text.length > 0) yield* mapProgress(split(text, 0, 0, limits, leaves), (end) => end / 2)
+  return yield* mapProgress(merge(text, leaves, limits), (end) => (text.length + end) / 2)
 }
 
 interface Limits {
@@ -74,11 +82,12 @@ interface Limits {
 }
 
 /** Appends the leaves of `piece`, which begins at offset `start` of the document. */
-function split(piece: string, start: number, level: number, limits: Limits, leaves: Leaf[]): void {
+function* split(piece: string, start: number, level: number, limits: Limits, leaves: Leaf[]): Steps<void> {
   if (piece.length <= limits.maxTokens * UNCOUNTED_CHARS_PER_TOKEN) {
     const tokens = limits.countTokens(piece)
     if (tokens <= limits.maxTokens) {
       leaves.push({ end: start + piece.length, tokens })
+      yield start + piece.length
       return
     }
     if (level > CODE_POINTS) {
@@ -91,39 +100,43 @@ function split(piece: string, start: number, level: number, limits: Limits, leav
       )
     }
   }
-  let cuts: number[] = []
-  for (; cuts.length === 0 && level <= CODE_POINTS; level++) cuts = cutsAt(piece, level, limits.grain)
   let from = 0
-  for (const cut of cuts) {
-    split(piece.slice(from, cut), start + from, level, limits, leaves)
-    from = cut
+  for (; from === 0 && level <= CODE_POINTS; level++) {
+    yield start // a long text is searched for a separator that it may not have
+    for (const cut of cutsAt(piece, level, limits.grain)) {
+      yield* split(piece.slice(from, cut), start + from, level + 1, limits, leaves)
+      from = cut
+    }
   }
-  split(piece.slice(from), start + from, level, limits, leaves)
+  yield* split(piece.slice(from), start + from, level, limits, leaves)
 }
 
-function cutsAt(piece: string, level: number, grain: number): number[] {
+function cutsAt(piece: string, level: number, grain: number): Generator<number, void> {
   if (level === CODE_POINTS) return codePointCuts(piece)
   if (level === GRAPHEMES) return graphemeCuts(piece, grain)
   return joinShort(separatorCuts(piece, SEPARATORS[level]!), piece.length, grain)
 }
 
 /** Drops cuts between neighbours that together have at most `grain` characters. */
-function joinShort(cuts: readonly number[], length: number, grain: number): number[] {
-  const kept: number[] = []
+function* joinShort(cuts: Iterable<number>, length: number, grain: number): Generator<number, void> {
   let from = 0
-  for (const [i, cut] of cuts.entries()) {
-    if ((cuts[i + 1] ?? length) - from <= grain) continue
-    kept.push(cut)
-    from = cut
+  // Whether a cut is needed shows at the one after it.
+  let cut: number | undefined
+  for (const next of cuts) {
+    if (cut !== undefined && next - from > grain) {
+      yield cut
+      from = cut
+    }
+    cut = next
   }
-  return kept
+  if (cut !== undefined && length - from > grain) yield cut
 }
 
-function merge(text: string, leaves: readonly Leaf[], maxTokens: number, countTokens: (text: string) => number): Chunk[] {
+function* merge(text: string, leaves: readonly Leaf[], limits: Limits): Steps<Chunk[]> {
   const chunks: Chunk[] = []
   let start = 0
   for (let first = 0; first < leaves.length; ) {
-    const { count, tokens } = longestRun(text, start, leaves, first, maxTokens, countTokens)
+    const { count, tokens } = yield* longestRun(text, start, leaves, first, limits)
     const end = leaves[first + count - 1]!.end
     chunks.push({ index: chunks.length, start, end, tokens })
     start = end
@@ -133,18 +146,18 @@ function merge(text: string, leaves: readonly Leaf[], maxTokens: number, countTo
 }
 
 /** How many leaves from `first` on make a chunk, and its counted tokens. Sums of leaves propose, counting the slice decides. */
-function longestRun(
+function* longestRun(
   text: string,
   start: number,
   leaves: readonly Leaf[],
   first: number,
-  maxTokens: number,
-  countTokens: (text: string) => number,
-): { count: number; tokens: number } {
+  { maxTokens, countTokens }: Limits,
+): Steps<{ count: number; tokens: number }> {
   let best = { count: 1, tokens: leaves[first]!.tokens }
   let tooMany = leaves.length - first + 1
   let count = 1 + fitting(leaves, first + 1, maxTokens - best.tokens)
   while (count > best.count) {
+    yield start
     const tokens = countTokens(text.slice(start, leaves[first + count - 1]!.end))
     if (tokens <= maxTokens) {
       // Separators often merge with their neighbours: where the sum was too high, the room left may hold more leaves.

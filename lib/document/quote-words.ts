@@ -1,16 +1,16 @@
 import { UNSPACED } from './script'
 
-/** A text as a sequence of words and marks, comparable with that of another text. Arrays of equal length, one entry per word. */
-export interface QuoteWords {
+/** A word or mark of a text, comparable with those of another text. */
+export interface QuoteWord {
   /** The word itself, quotation marks made straight, NFC. */
-  readonly texts: string[]
-  /** Offsets of the word in the text, half-open. */
-  readonly starts: number[]
-  readonly ends: number[]
+  readonly text: string
+  /** Offsets of the word in its text, half-open. */
+  readonly start: number
+  readonly end: number
   /** Whether whitespace stands before it. */
-  readonly spaced: boolean[]
+  readonly spaced: boolean
   /** What it adds to the length of a quote. */
-  readonly kinds: WordKind[]
+  readonly kind: WordKind
 }
 
 /** A word between spaces, one character of a script without spaces (with its marks), or a punctuation mark, symbol or emoji. */
@@ -27,18 +27,14 @@ const SINGLE_QUOTES = /[‘’‚‛`´]/g
 const DOUBLE_QUOTES = /[“”„‟«»「」『』]/g
 
 /** Splits a text into words and marks; whitespace is only remembered as a gap. */
-export function quoteWords(text: string): QuoteWords {
-  const words: QuoteWords = { texts: [], starts: [], ends: [], spaced: [], kinds: [] }
-  let end = 0
+export function* quoteWords(text: string): Generator<QuoteWord, void> {
+  let before = 0
   for (const match of text.matchAll(TOKEN)) {
-    words.texts.push(canonical(match[0]))
-    words.starts.push(match.index)
-    words.spaced.push(match.index > end)
-    words.kinds.push(match[1] ? 'word' : match[2] ? 'character' : 'mark')
-    end = match.index + match[0].length
-    words.ends.push(end)
+    const start = match.index
+    const end = start + match[0].length
+    yield { text: canonical(match[0]), start, end, spaced: start > before, kind: match[1] ? 'word' : match[2] ? 'character' : 'mark' }
+    before = end
   }
-  return words
 }
 
 function canonical(word: string): string {

@@ -24,19 +24,18 @@ const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' })
 // A grapheme that starts within a piece is looked at this far beyond its end; emoji families and Hangul syllables need far less.
 const GRAPHEME_REACH = 64
 
-/** Offsets where `text` falls into its pieces at one separator: ascending, interior ones only. */
-export function separatorCuts(text: string, separator: RegExp): number[] {
-  const cuts: number[] = []
+// Cuts are offsets into `text`, ascending, neither 0 nor its length. They are found when they are asked for: there may be millions.
+
+/** Where `text` falls into its pieces at one separator. */
+export function* separatorCuts(text: string, separator: RegExp): Generator<number, void> {
   for (const match of text.matchAll(separator)) {
     const cut = match.index + match[0].length
-    if (cut < text.length) cuts.push(cut)
+    if (cut < text.length) yield cut
   }
-  return cuts
 }
 
 /** Cuts a text every `grain` characters or less, between graphemes; a longer grapheme stays whole. */
-export function graphemeCuts(text: string, grain: number): number[] {
-  const cuts: number[] = []
+export function* graphemeCuts(text: string, grain: number): Generator<number, void> {
   // Each window starts at a known boundary: flags, which pair up from the left, are then segmented rightly.
   for (let at = 0; text.length - at > grain; ) {
     const window = text.slice(at, at + grain + GRAPHEME_REACH)
@@ -45,9 +44,8 @@ export function graphemeCuts(text: string, grain: number): number[] {
     // Endless combining marks: no grapheme boundary in reach, so any code point boundary has to do.
     const endless = length === window.length && at + length < text.length
     at += endless ? codePointFloor(window, grain) : length
-    if (at < text.length) cuts.push(at)
+    if (at < text.length) yield at
   }
-  return cuts
 }
 
 /** The last code point boundary at or before `at`, but after the first code point. */
@@ -64,12 +62,11 @@ function isLowSurrogate(unit: number): boolean {
   return (unit & 0xfc00) === 0xdc00
 }
 
-/** Offsets between all code points of `text`. */
-export function codePointCuts(text: string): number[] {
-  const cuts: number[] = []
+/** Between all code points of `text`. */
+export function* codePointCuts(text: string): Generator<number, void> {
   for (let at = 0; ; ) {
     at += text.codePointAt(at)! > 0xffff ? 2 : 1
-    if (at >= text.length) return cuts
-    cuts.push(at)
+    if (at >= text.length) return
+    yield at
   }
 }

@@ -40,9 +40,9 @@ export async function loadDocument(input: DocumentInput, options: { signal?: Abo
 
 function checkedText(text: string, path?: string): string {
   const name = path === undefined ? 'the document' : `"${path}"`
-  // With the u flag a surrogate class matches only those outside a pair.
-  const surrogate = text.search(/\p{Surrogate}/u)
-  if (surrogate !== -1) {
+  if (!text.isWellFormed()) {
+    // With the u flag a surrogate class matches only those outside a pair.
+    const surrogate = text.search(/\p{Surrogate}/u)
     throw new RagdraftError('ERR_INVALID_ARGUMENT', `${name} has a lone surrogate at index ${surrogate}: not valid Unicode`, {
       details: { index: surrogate },
     })

@@ -8,8 +8,8 @@ import type { ChatTemplate } from './template'
 export interface DraftPromptOptions extends Conversation {
   readonly tokenizer: Tokenizer
   readonly template: ChatTemplate
-  /** The retrieved chunks, in document order. */
-  readonly chunks: readonly string[]
+  /** The retrieved chunks, in document order; or their tokens, as `tokenizer.encode(joinChunks(chunks))` gives them. */
+  readonly chunks: readonly string[] | Int32Array
 }
 
 /** The drafter's prompt. */
@@ -21,6 +21,9 @@ export interface DraftPrompt {
 
 const kInstruction = 'Read the following excerpts retrieved from the text, then answer the question that comes after them.'
 
+/** The text that the drafter reads in place of the document. */
+export const joinChunks = (chunks: readonly string[]): string => chunks.join('\n\n')
+
 /**
  * The prompt of the RAG drafter: the target's conversation with the retrieved chunks, a blank line between them, in place of the
  * document. Nothing of it is shared between questions, for each has its own chunks.
@@ -29,7 +32,7 @@ const kInstruction = 'Read the following excerpts retrieved from the text, then 
  */
 export function buildDraftPrompt({ tokenizer, template, chunks, ...turns }: DraftPromptOptions): DraftPrompt {
   if (chunks.length === 0) throw new RagdraftError('ERR_INVALID_ARGUMENT', 'The drafter needs at least one chunk.')
-  const excerpts = tokenizer.encode(chunks.join('\n\n'))
+  const excerpts = chunks instanceof Int32Array ? chunks : tokenizer.encode(joinChunks(chunks))
   const segments = template.render(conversation(kInstruction, { untrusted: excerpts }, turns), tokenizer)
   return { tokens: concatTokens(encodeSegments(segments, tokenizer, true)), chunkTokens: excerpts.length }
 }

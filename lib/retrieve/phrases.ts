@@ -1,3 +1,5 @@
+import type { Steps } from '../steps'
+
 /**
  * How well the order of a query's words is kept in each chunk of a document. BM25 looks at words alone: asked for a sentence of
  * common words it prefers chunks that are full of them. A phrase that occurs in few places is far rarer than its words, and that
@@ -5,21 +7,15 @@
  */
 export class PhraseIndex {
   readonly #ids = new Map<string, number>()
-  /** Word ids of the whole document in order. */
-  readonly #words: Uint32Array
-  /** Offset in `#words` where each chunk begins, and their number at the end. */
-  readonly #starts: Uint32Array
+  /** Word ids of each chunk. */
+  readonly #chunks: Uint32Array[] = []
+  /** Words of the document before each chunk, and before its end. */
+  readonly #starts: number[] = [0]
 
-  /** @param chunks the words of each chunk, in document order. */
-  constructor(chunks: readonly (readonly string[])[]) {
-    this.#starts = new Uint32Array(chunks.length + 1)
-    this.#words = new Uint32Array(chunks.reduce((sum, words) => sum + words.length, 0))
-    let at = 0
-    for (const [chunk, words] of chunks.entries()) {
-      this.#starts[chunk] = at
-      for (const word of words) this.#words[at++] = this.#id(word)
-    }
-    this.#starts[chunks.length] = at
+  /** @param words of the next chunk in document order */
+  add(words: readonly string[]): void {
+    this.#chunks.push(Uint32Array.from(words, (word) => this.#id(word)))
+    this.#starts.push(this.#starts.at(-1)! + words.length)
   }
 
   /**
@@ -28,31 +24,33 @@ export class PhraseIndex {
    *
    * A run across a border counts for the chunks on both sides. One that ends up to `reach` words before the end of a chunk counts
    * half for the chunk after it: what follows a quoted phrase is often what was asked for.
+   *
+   * One chunk is a step; every chunk is looked at twice.
    */
-  bestRuns(query: readonly string[], reach = 16): Map<number, number> {
-    const idf = this.#pairWeights(query)
+  *bestRuns(query: readonly string[], reach = 16): Steps<Map<number, number>> {
+    const idf = yield* this.#pairWeights(query)
     const best = new Map<number, number>()
     const credit = (chunk: number, weight: number): void => {
       if (weight > (best.get(chunk) ?? 0)) best.set(chunk, weight)
     }
     // weights[j]: of the run that ends in query word j at the current word of the document.
     const weights = new Float64Array(query.length)
-    this.#eachRun(query, (chunk, at, j, length) => {
+    yield* this.#eachRun(query, (chunk, at, j, length) => {
       const weight = (length > 2 ? weights[j - 1]! : 0) + idf[j]!
       weights[j] = weight
       credit(chunk, weight)
       for (let before = chunk; before > 0 && this.#starts[before]! > at - length + 1; before--) credit(before - 1, weight)
-      if (chunk + 2 < this.#starts.length && at + reach >= this.#starts[chunk + 1]!) credit(chunk + 1, weight / 2)
+      if (chunk + 1 < this.#chunks.length && at + reach >= this.#starts[chunk + 1]!) credit(chunk + 1, weight / 2)
     })
     return best
   }
 
   /** For query word j > 0: inverse document frequency of the pair (j - 1, j). */
-  #pairWeights(query: readonly string[]): Float64Array {
-    const chunks = this.#starts.length - 1
+  *#pairWeights(query: readonly string[]): Steps<Float64Array> {
+    const chunks = this.#chunks.length
     const counts = new Uint32Array(query.length)
     const lastChunk = new Int32Array(query.length).fill(-1)
-    this.#eachRun(query, (chunk, _at, j) => {
+    yield* this.#eachRun(query, (chunk, _at, j) => {
       if (lastChunk[j] === chunk) return
       lastChunk[j] = chunk
       counts[j]!++
@@ -65,7 +63,7 @@ export class PhraseIndex {
    * word `j` and ends a common run of `length` words. For one document word, `j` descends, so that state of j - 1 is still that of
    * the word before.
    */
-  #eachRun(query: readonly string[], visit: (chunk: number, at: number, j: number, length: number) => void): void {
+  *#eachRun(query: readonly string[], visit: (chunk: number, at: number, j: number, length: number) => void): Steps<void> {
     // By word id: an array, because it is read for every word of the document.
     const places: (number[] | undefined)[] = Array.from({ length: this.#ids.size })
     for (let j = query.length - 1; j >= 0; j--) {
@@ -78,11 +76,12 @@ export class PhraseIndex {
     // lengths[j] belongs to document word lastAt[j]: older ones count as 0, so nothing has to be cleared between words.
     const lengths = new Uint32Array(query.length)
     const lastAt = new Int32Array(query.length).fill(-2)
-    const words = this.#words
-    for (let chunk = 0; chunk + 1 < this.#starts.length; chunk++) {
-      for (let at = this.#starts[chunk]!; at < this.#starts[chunk + 1]!; at++) {
-        const list = places[words[at]!]
+    for (const [chunk, words] of this.#chunks.entries()) {
+      const start = this.#starts[chunk]!
+      for (const [i, word] of words.entries()) {
+        const list = places[word]
         if (!list) continue
+        const at = start + i
         for (const j of list) {
           const length = j > 0 && lastAt[j - 1] === at - 1 ? lengths[j - 1]! + 1 : 1
           lengths[j] = length
@@ -90,6 +89,7 @@ export class PhraseIndex {
           if (length > 1) visit(chunk, at, j, length)
         }
       }
+      yield chunk
     }
   }
 

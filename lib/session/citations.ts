@@ -1,6 +1,8 @@
 import type { Span } from '../document/chunk'
-import { equalButFirstCase, type QuoteWords, quoteWords } from '../document/quote-words'
+import { equalButFirstCase, type QuoteWord, quoteWords } from '../document/quote-words'
 import { RagdraftError } from '../errors'
+import { Int32List } from '../int32-list'
+import { finish, type Steps } from '../steps'
 
 export { expandToSentence } from '../document/sentence'
 
@@ -21,7 +23,7 @@ export interface QuoteOptions {
 
 /** {@link QuoteIndex.find} for a single answer. For many answers about one document keep a {@link QuoteIndex}: it is most of the work. */
 export function findQuotes(document: string, answer: string, options: QuoteOptions = {}): Citation[] {
-  return new QuoteIndex(document).find(answer, options)
+  return finish(finish(QuoteIndex.build(document)).find(answer, options))
 }
 
 /** A run of answer words that is also a run of document words. */
@@ -34,7 +36,8 @@ interface Match {
 }
 
 /** An answer in the document's terms. */
-interface Answer extends QuoteWords {
+interface Answer {
+  readonly words: readonly QuoteWord[]
   /** Per word its key (see {@link QuoteIndex}), or UNKNOWN. */
   readonly keys: Int32Array
   /** Per word what it adds to a quote's length; a run that adds up to 1 is long enough to be cited. */
@@ -44,32 +47,59 @@ interface Answer extends QuoteWords {
 const UNKNOWN = -1
 const NONE = -1
 
+const WORDS_PER_STEP = 1024
+
 /** A document prepared for finding what answers quote from it. Holds about 30 bytes per word. */
 export class QuoteIndex {
   readonly #document: string
   /** Per word its key: 2 * number in the vocabulary + 1 if whitespace stands before it. */
-  readonly #keys: Int32Array
+  #keys: Int32Array = new Int32Array()
   /** Per word its offsets. */
-  readonly #starts: Uint32Array
-  readonly #ends: Uint32Array
+  #starts: Int32Array = new Int32Array()
+  #ends: Int32Array = new Int32Array()
   readonly #vocabulary: string[] = []
   readonly #numbers = new Map<string, number>()
   /** Hash chains of word pairs, ascending: a pair's first place by hash, and for each place the next with the same hash. */
-  readonly #heads: Int32Array
-  readonly #next: Int32Array
+  #heads: Int32Array = new Int32Array()
+  #next: Int32Array = new Int32Array()
 
-  constructor(document: string) {
+  private constructor(document: string) {
     this.#document = document
-    const { texts, starts, ends, spaced } = quoteWords(document)
-    this.#starts = Uint32Array.from(starts)
-    this.#ends = Uint32Array.from(ends)
-    this.#keys = Int32Array.from(texts, (word, at) => key(this.#number(word), spaced[at]!))
-    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(texts.length + 1))).fill(NONE)
-    this.#next = new Int32Array(texts.length)
-    for (let at = texts.length - 2; at >= 0; at--) {
+  }
+
+  /** Prepares a document; progress is in UTF-16 code units of it. */
+  static *build(document: string): Steps<QuoteIndex> {
+    const index = new QuoteIndex(document)
+    yield* index.#addWords()
+    yield* index.#chainPairs()
+    return index
+  }
+
+  /** Most of the work: progress goes up to the end. */
+  *#addWords(): Steps<void> {
+    const keys = new Int32List()
+    const starts = new Int32List()
+    const ends = new Int32List()
+    for (const { text, start, end, spaced } of quoteWords(this.#document)) {
+      keys.push(key(this.#number(text), spaced))
+      starts.push(start)
+      ends.push(end)
+      if (keys.length % WORDS_PER_STEP === 0) yield end
+    }
+    this.#keys = keys.toArray()
+    this.#starts = starts.toArray()
+    this.#ends = ends.toArray()
+  }
+
+  *#chainPairs(): Steps<void> {
+    const count = this.#keys.length
+    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(count + 1))).fill(NONE)
+    this.#next = new Int32Array(count)
+    for (let at = count - 2; at >= 0; at--) {
       const hash = this.#hash(this.#keys[at]!, this.#keys[at + 1]!)
       this.#next[at] = this.#heads[hash]!
       this.#heads[hash] = at
+      if (at % WORDS_PER_STEP === 0) yield this.#document.length
     }
   }
 
@@ -81,22 +111,24 @@ export class QuoteIndex {
    * boundaries of both texts, so a word that the answer's end cuts off is left out. Each is as long as possible. Of several equally long
    * places the first one within `within` is cited, or else the first. Passages that overlap or touch in the document become one.
    *
+   * One word of the answer is a step.
+   *
    * @throws ERR_INVALID_ARGUMENT if `minWords` or `minChars` is not an integer of at least 3.
    */
-  find(answer: string, { minWords = 5, minChars = 12, within = [] }: QuoteOptions = {}): Citation[] {
+  *find(answer: string, { minWords = 5, minChars = 12, within = [] }: QuoteOptions = {}): Steps<Citation[]> {
     requireLength('minWords', minWords)
     requireLength('minChars', minChars)
-    const words = quoteWords(answer)
+    const words = [...quoteWords(answer)]
     const perKind = { word: 1 / minWords, character: 1 / minChars, mark: 0 }
     const quoting: Answer = {
-      ...words,
-      keys: Int32Array.from(words.texts, (word, at) => {
-        const number = this.#numbers.get(word)
-        return number === undefined ? UNKNOWN : key(number, words.spaced[at]!)
+      words,
+      keys: Int32Array.from(words, ({ text, spaced }) => {
+        const number = this.#numbers.get(text)
+        return number === undefined ? UNKNOWN : key(number, spaced)
       }),
-      weights: Float64Array.from(words.kinds, (kind) => perKind[kind]),
+      weights: Float64Array.from(words, ({ kind }) => perKind[kind]),
     }
-    const matches = chooseMatches(quoting, this.#maximalMatches(quoting, joined(within)))
+    const matches = chooseMatches(quoting, yield* this.#maximalMatches(quoting, joined(within)))
     return mergeInDocument(
       this.#document,
       matches.map((match) => this.#span(quoting, match)),
@@ -104,12 +136,13 @@ export class QuoteIndex {
   }
 
   /** Every match that is contained in no other one's part of the answer, by its place in the answer. */
-  #maximalMatches(answer: Answer, within: readonly Span[]): Match[] {
+  *#maximalMatches(answer: Answer, within: readonly Span[]): Steps<Match[]> {
     const matches: Match[] = []
     // Where the matches so far end in the answer. Only one that goes beyond is not contained in them.
     let reached = 0
     for (let at = 0; at + 1 < answer.keys.length; at++) {
       if (reached === answer.keys.length) break
+      yield at
       const best = this.#longestMatch(answer, at, reached, within)
       if (!best) continue
       matches.push(best)
@@ -147,7 +180,7 @@ export class QuoteIndex {
   /** Whether the words before are the same but for the case of the first letter, and what is between them and here is the same. */
   #matchesBefore(answer: Answer, at: number, place: number): boolean {
     if (at === 0 || place === 0 || answer.keys[at] !== this.#keys[place]) return false
-    return equalButFirstCase(answer.texts[at - 1]!, this.#vocabulary[this.#keys[place - 1]! >> 1]!)
+    return equalButFirstCase(answer.words[at - 1]!.text, this.#vocabulary[this.#keys[place - 1]! >> 1]!)
   }
 
   #inside({ documentAt, length }: Match, within: readonly Span[]): boolean {
@@ -157,11 +190,11 @@ export class QuoteIndex {
   }
 
   /** The document's range of a match, without marks that belong to the text around it: they stand apart from its words. */
-  #span({ kinds }: Answer, { answerAt, documentAt, length }: Match): Span {
+  #span({ words }: Answer, { answerAt, documentAt, length }: Match): Span {
     let first = 0
     let last = length - 1
-    while (first < last && kinds[answerAt + first] === 'mark' && this.#keys[documentAt + first + 1]! & 1) first++
-    while (last > first && kinds[answerAt + last] === 'mark' && this.#keys[documentAt + last]! & 1) last--
+    while (first < last && words[answerAt + first]!.kind === 'mark' && this.#keys[documentAt + first + 1]! & 1) first++
+    while (last > first && words[answerAt + last]!.kind === 'mark' && this.#keys[documentAt + last]! & 1) last--
     return { start: this.#starts[documentAt + first]!, end: this.#ends[documentAt + last]! }
   }
 

@@ -61,7 +61,7 @@ export class DocumentSession {
     return this.#reading.prefixTokens
   }
 
-  /** Tokens that the target's prompt and the answer may have together. */
+  /** Tokens that the target's prompt and the answer may have together; with `retrievalOnly` the drafter's prompt and the answer. */
   get contextTokens(): number {
     return this.#reading.contextTokens
   }

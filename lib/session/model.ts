@@ -71,7 +71,7 @@ export class Model {
     drafterParts.scope.assertOpen()
     assertSameVocabulary(vocabulary, drafterParts.vocabulary)
     return scope.run([settings.signal], async (signal) => {
-      const reading = await readDocument(this.#parts, input, settings, signal)
+      const reading = await readDocument(this.#parts, drafterParts.native.info.contextLength, input, settings, signal)
       return new DocumentSession(this.#parts, drafterParts, reading, settings.kv)
     })
   }

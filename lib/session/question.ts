@@ -3,6 +3,7 @@ import { channel } from 'node:diagnostics_channel'
 import type { GenerateRequest, NativeSequence } from '../native/binding'
 import type { AskSettings, KvType } from '../options'
 import { buildQuestionSuffix } from '../prompt/target-prompt'
+import { inSlices } from '../steps'
 import type { AnswerResult, AnswerStats } from './answer'
 import { type DraftContext, draftContext } from './draft-context'
 import { generate } from './generate'
@@ -33,7 +34,8 @@ interface Prompts {
   readonly promptTokens: number
 }
 
-function buildPrompts({ target, drafter, reading }: QuestionContext, question: string, settings: AskSettings): Prompts {
+async function buildPrompts(context: QuestionContext, question: string, settings: AskSettings, signal: AbortSignal): Promise<Prompts> {
+  const { target, drafter, reading } = context
   const { tokenizer, template } = target
   let suffix: Int32Array | null = null
   let promptTokens = 0
@@ -44,7 +46,8 @@ function buildPrompts({ target, drafter, reading }: QuestionContext, question: s
     if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
     room = reading.contextTokens - promptTokens
   }
-  const draft = settings.mode === 'plain' ? null : draftContext(drafter, reading, question, settings, Math.min(settings.maxTokens, room))
+  if (settings.mode === 'plain') return { suffix, draft: null, promptTokens }
+  const draft = await draftContext(drafter, reading, question, settings, Math.min(settings.maxTokens, room), signal)
   return { suffix, draft, promptTokens }
 }
 
@@ -136,7 +139,7 @@ export async function answerQuestion(
 ): Promise<AnswerResult> {
   const start = performance.now()
   const { target, drafter, reading, kv } = context
-  const prompts = buildPrompts(context, question, settings)
+  const prompts = await buildPrompts(context, question, settings, signal)
   const { draft } = prompts
   const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
   try {
@@ -150,6 +153,7 @@ export async function answerQuestion(
     const { text, finishReason, stats: native, firstTokenAt } = generated
 
     const used = draft?.chunks ?? []
+    const citations = await inSlices(reading.quotes.find(text, { within: used }), { signal })
     const longest = native.draftedByPosition.findLastIndex((count) => count > 0) + 1
     const stats: AnswerStats = {
       mode: settings.mode,
@@ -167,7 +171,7 @@ export async function answerQuestion(
     if (answers.hasSubscribers) answers.publish({ finishReason, stats })
     return {
       text,
-      citations: reading.quotes.find(text, { within: used }),
+      citations,
       chunks: used.map(({ start, end, score }) => ({ start, end, score })),
       finishReason,
       stats,

@@ -1,14 +1,11 @@
 /** Reading a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Chunk, chunkText } from '../document/chunk'
 import { type DocumentInput, loadDocument } from '../document/source'
 import { RagdraftError } from '../errors'
 import type { NativeSequence } from '../native/binding'
 import type { OpenSettings } from '../options'
 import { buildDocumentPrefix } from '../prompt/target-prompt'
-import { lexicalRetriever } from '../retrieve/lexical'
-import type { Retriever } from '../retrieve/types'
-import { QuoteIndex } from './citations'
+import { inSlices } from '../steps'
+import { type DocumentIndex, indexSteps } from './document-index'
 import type { ModelParts } from './model-parts'
 import { callSync } from './native-call'
 import { prefill } from './prefill'
@@ -17,17 +14,15 @@ import { prefill } from './prefill'
 const roomTokens = 2048
 
 /** A document in memory: everything that questions share. */
-export interface Reading {
+export interface Reading extends DocumentIndex {
   readonly text: string
-  readonly chunks: readonly Chunk[]
   /** Bound of the chunks' lengths. */
   readonly chunkTokens: number
-  readonly retriever: Retriever
-  readonly quotes: QuoteIndex
   /** Tokens of the document alone. */
   readonly documentTokens: number
   /** Tokens of all that comes before a question (system message, instruction, document); 0 where retrieval alone serves. */
   readonly prefixTokens: number
+  /** What prompt and answer may have together: of the target, of the drafter where retrieval alone serves. */
   readonly contextTokens: number
   readonly system: string | undefined
   /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null where retrieval alone serves. */
@@ -46,7 +41,14 @@ export function contextOverflow(what: string, promptTokens: number, contextToken
   )
 }
 
-export async function readDocument(model: ModelParts, input: DocumentInput, settings: OpenSettings, signal: AbortSignal): Promise<Reading> {
+/** @param drafterContext the drafter's trained context in tokens: what counts where retrieval alone serves */
+export async function readDocument(
+  model: ModelParts,
+  drafterContext: number,
+  input: DocumentInput,
+  settings: OpenSettings,
+  signal: AbortSignal,
+): Promise<Reading> {
   const start = performance.now()
   const { binding, native, tokenizer, template } = model
   const { system, chunkTokens, kv, retrievalOnly, onProgress } = settings
@@ -57,22 +59,16 @@ export async function readDocument(model: ModelParts, input: DocumentInput, sett
     onProgress: (processed, total) => onProgress?.({ phase: 'tokenize', processed, total }),
   })
   const prefix = retrievalOnly ? new Int32Array() : buildDocumentPrefix({ tokenizer, template, system, document: tokens }).tokens
-  const contextTokens = settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + roomTokens)
+  const contextTokens = retrievalOnly
+    ? Math.min(drafterContext, settings.contextTokens ?? drafterContext)
+    : (settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + roomTokens))
   if (prefix.length >= contextTokens) throw contextOverflow('the document', prefix.length, contextTokens)
 
-  // The event loop gets a turn between the parts that compute in JavaScript: an abort is heard there.
-  const pause = async () => {
-    await nextTurn()
-    signal.throwIfAborted()
-  }
-  await pause()
-  const chunks = chunkText(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) })
-  await pause()
-  const retriever = lexicalRetriever(text, chunks)
-  await pause()
-  const quotes = new QuoteIndex(text)
-  onProgress?.({ phase: 'index', processed: chunks.length, total: chunks.length })
-  await pause()
+  const reportIndex = (processed: number) => onProgress?.({ phase: 'index', processed, total: text.length })
+  const steps = indexSteps(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) })
+  const index = await inSlices(steps, { signal, onProgress: reportIndex })
+  reportIndex(text.length)
+  signal.throwIfAborted()
 
   const sequence = retrievalOnly ? null : callSync(() => native.createSequence({ contextTokens, kv }))
   try {
@@ -80,11 +76,9 @@ export async function readDocument(model: ModelParts, input: DocumentInput, sett
     if (sequence) await prefill(binding, { sequence, tokens: prefix, phase: 'prefill-target', onProgress, signal })
     const end = performance.now()
     return {
+      ...index,
       text,
-      chunks,
       chunkTokens,
-      retriever,
-      quotes,
       documentTokens: tokens.length,
       prefixTokens: prefix.length,
       contextTokens,

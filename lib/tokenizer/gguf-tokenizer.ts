@@ -1,15 +1,12 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RagdraftError } from '../errors'
+import { Int32List } from '../int32-list'
+import { finish, inSlices, type Steps } from '../steps'
 import { joinBytes } from './join-bytes'
 import type { TextModel } from './text-model'
-import { TokenSink } from './token-sink'
 import type { DecodeOptions, EncodeAsyncOptions, TemplateOptions, Tokenizer } from './tokenizer'
 import { TokenKind, type Vocabulary } from './vocabulary'
 
-/** encodeAsync lets the event loop run after this long, in ms: a frame of an interface. */
-const kSliceMs = 12
-/** Pieces between two looks at the clock. */
-const kPiecesPerLook = 128
+const kPiecesPerStep = 128
 const kNoBytes = new Uint8Array(0)
 
 /** Literal strings that are cut out of a text before the text model sees it. */
@@ -52,29 +49,22 @@ export class GgufTokenizer implements Tokenizer {
   }
 
   encode(text: string): Int32Array {
-    const sink = new TokenSink()
-    for (const _ of this.#encode(wellFormed(text), this.#plain, false, sink));
+    const sink = new Int32List()
+    finish(this.#encode(wellFormed(text), this.#plain, false, sink))
     return sink.toArray()
   }
 
   async encodeAsync(text: string, { signal, onProgress }: EncodeAsyncOptions = {}): Promise<Int32Array> {
-    signal?.throwIfAborted()
-    const sink = new TokenSink()
-    let sliceEnd = performance.now() + kSliceMs
-    for (const done of this.#encode(wellFormed(text), this.#plain, false, sink)) {
-      if (performance.now() < sliceEnd) continue
-      onProgress?.(done, text.length)
-      await nextTurn()
-      signal?.throwIfAborted()
-      sliceEnd = performance.now() + kSliceMs
-    }
+    const sink = new Int32List()
+    const steps = this.#encode(wellFormed(text), this.#plain, false, sink)
+    await inSlices(steps, { signal, onProgress: (done) => onProgress?.(done, text.length) })
     onProgress?.(text.length, text.length)
     return sink.toArray()
   }
 
   encodeTemplate(text: string, { continues = false }: TemplateOptions = {}): Int32Array {
-    const sink = new TokenSink()
-    for (const _ of this.#encode(wellFormed(text), this.#template, continues, sink));
+    const sink = new Int32List()
+    finish(this.#encode(wellFormed(text), this.#template, continues, sink))
     return sink.toArray()
   }
 
@@ -110,7 +100,7 @@ export class GgufTokenizer implements Tokenizer {
    * Appends the tokens of `text`; yields the number of UTF-16 code units done every now and then, where the caller may pause.
    * One code path for all ways of encoding, so that a paused run gives the ids of an unpaused one.
    */
-  *#encode(text: string, { pattern, ids }: Literals, continues: boolean, sink: TokenSink): Generator<number, void> {
+  *#encode(text: string, { pattern, ids }: Literals, continues: boolean, sink: Int32List): Steps<void> {
     let prefix = this.addSpacePrefix && !continues
     let at = 0
     while (at < text.length) {
@@ -123,7 +113,7 @@ export class GgufTokenizer implements Tokenizer {
         for (const piece of this.#text.pieces(prefix ? ` ${plain}` : plain)) {
           this.#text.encodePiece(piece, sink)
           done += piece.length
-          if (++pieces % kPiecesPerLook === 0) yield Math.min(done, end)
+          if (++pieces % kPiecesPerStep === 0) yield Math.min(done, end)
         }
         prefix = false
       }
@@ -155,4 +145,4 @@ function literals({ tokens, kinds }: Vocabulary, wanted: readonly TokenKind[]): 
 }
 
 /** Lone surrogates as U+FFFD, which is what UTF-8 makes of them. */
-const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\uFFFD')
+const wellFormed = (text: string): string => text.toWellFormed()

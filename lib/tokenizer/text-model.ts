@@ -1,4 +1,4 @@
-import type { TokenSink } from './token-sink'
+import type { Int32List } from '../int32-list'
 
 /** How one family of tokenizers turns text without control tokens into ids, and ids into bytes. */
 export interface TextModel {
@@ -8,7 +8,7 @@ export interface TextModel {
    */
   pieces(text: string): Iterable<string>
   /** Appends the tokens of one piece. */
-  encodePiece(piece: string, sink: TokenSink): void
+  encodePiece(piece: string, sink: Int32List): void
   /** Bytes of a text, byte or user-defined token. */
   bytes(id: number): Uint8Array
 }

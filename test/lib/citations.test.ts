@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Span } from '../../lib/document/chunk'
 import { expandToSentence, findQuotes, QuoteIndex } from '../../lib/session/citations'
+import { finish } from '../../lib/steps'
 import { book, integer, pick, prose, seeded } from './helpers/random-text'
 
 const DOCUMENT = [
@@ -123,19 +124,19 @@ for (const [name, text] of Object.entries({ prose: prose(seeded(5), 4000), 'War 
   t.test(`random parts of ${name} are cited at their place, or at an identical one`, { skip: !text && 'no such book here' }, async (t) => {
     if (!text) return
     const random = seeded(13)
-    const index = new QuoteIndex(text)
+    const index = finish(QuoteIndex.build(text))
     const same = (a: string, b: string): boolean => a.replace(/\s+/g, ' ') === b.replace(/\s+/g, ' ')
     let exact = 0
     for (let i = 0; i < 300; i++) {
       const { start, end } = sample(random, text)
       const part = text.slice(start, end)
-      const cited = index.find(pick(random, [part, part.replace(/\s+/g, ' '), part.replace(/\s+/g, '\n\n')]))
+      const cited = finish(index.find(pick(random, [part, part.replace(/\s+/g, ' '), part.replace(/\s+/g, '\n\n')])))
       const only = cited[0]
       if (cited.length !== 1 || !only || only.text !== text.slice(only.start, only.end) || !same(only.text, part)) {
         t.fail('not cited as it stands', { part, cited })
       } else if (only.start === start && only.end === end) exact++
       else if (only.start >= start) t.fail('a later place', { start, cited })
-      const inside = index.find(part, { within: [{ start, end }] })
+      const inside = finish(index.find(part, { within: [{ start, end }] }))
       if (inside[0]?.start !== start || inside[0].end !== end) t.fail('not the place within', { start, end, inside })
     }
     t.ok(exact > 270, `${exact} of 300 at their own place`)
@@ -145,11 +146,11 @@ for (const [name, text] of Object.entries({ prose: prose(seeded(5), 4000), 'War 
 t.test('parts mixed with other words are each cited, and nothing else is', async (t) => {
   const random = seeded(21)
   const text = prose(random, 3000)
-  const index = new QuoteIndex(text)
+  const index = finish(QuoteIndex.build(text))
   for (let i = 0; i < 100; i++) {
     const parts = Array.from({ length: integer(random, 1, 4) }, () => sample(random, text))
     const answer = parts.map(({ start, end }) => `XYZZY ${text.slice(start, end)} PLUGH`).join(' ')
-    const cited = index.find(answer, { within: parts })
+    const cited = finish(index.find(answer, { within: parts }))
     const covered = (span: Span): boolean => cited.some((c) => c.start <= span.start && span.end <= c.end)
     const wanted = (span: Span): boolean => parts.some((p) => span.start <= p.end && p.start <= span.end)
     if (!parts.every(covered) || !cited.every(wanted)) t.fail('wrong citations', { parts, cited })

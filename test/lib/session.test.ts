@@ -119,12 +119,17 @@ t.test('each mode uses the models that it needs', async (t) => {
 t.test('with retrievalOnly only the drafter works, on a document of any length', async (t) => {
   const { model, binding, doc } = await setup(t)
   const before = binding.prefilled.length
-  const other = await model.open(text, { retrievalOnly: true, contextTokens: 100, chunkTokens: 128 })
+  const other = await model.open(text, { retrievalOnly: true, contextTokens: 1000, chunkTokens: 128 })
   t.equal(binding.prefilled.length, before, 'nothing was prefilled')
-  t.match(other, { promptTokens: 0, kvBytes: 0, prefillMs: 0, documentTokens: doc.documentTokens })
+  t.match(other, { promptTokens: 0, kvBytes: 0, prefillMs: 0, contextTokens: 1000, documentTokens: doc.documentTokens })
+  t.ok(doc.documentTokens > 1000)
   const { text: answer, stats } = await other.ask(question, ask)
   t.equal(answer, needle.slice(question.length))
   t.match(stats, { mode: 'rag', promptTokens: 0 })
+  t.ok(stats.draftPromptTokens <= 1000 - 256, `contextTokens are the drafter's: ${stats.draftPromptTokens}`)
+  const unbounded = await model.open(text, { retrievalOnly: true, chunkTokens: 128 })
+  t.equal(unbounded.contextTokens, 65_536)
+  t.ok((await unbounded.ask(question, ask)).stats.draftPromptTokens > 1000)
   await t.rejects(Promise.resolve(other.ask(question, { mode: 'lossless' })), {
     code: 'ERR_INVALID_ARGUMENT',
     message: /^mode must be "rag"/,
