@@ -6,15 +6,15 @@
 #include <utility>
 
 #include "base/error.h"
-#include "spec/draft_length.h"
 #include "spec/drafter.h"
+#include "spec/ngram.h"
 #include "spec/plan.h"
 #include "spec/verifier.h"
 
 namespace ragdraft::spec {
 namespace {
 
-double now_ms() {
+double steady_ms() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
@@ -27,6 +27,11 @@ void check_model(const LanguageModel* model, std::span<const TokenId> pending, c
   }
 }
 
+// Length of the common beginning.
+int agreement(std::span<const TokenId> a, std::span<const TokenId> b) {
+  return int(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
 }  // namespace
 
 struct Decoder::Impl {
@@ -35,8 +40,10 @@ struct Decoder::Impl {
       : params(std::move(decode_params)),
         plan(plan_of(params)),
         rules(params, valid),
+        costs(params.costs ? params.costs : std::make_shared<CostModel>()),
         verifier(Lane(*target, std::move(target_pending)), rules, params, plan.law, plan.max_draft),
-        lengths(plan.max_draft, plan.bonus_q) {
+        ngrams_used(params.ngram && plan.max_draft > 0) {
+    if (ngrams_used) ngrams.append(params.ngram_source);
     if (plan.drafts) {
       this->drafter.emplace(Lane(*drafter, std::move(drafter_pending)), rules, params, plan.max_draft, plan.keeps_q);
     }
@@ -45,11 +52,15 @@ struct Decoder::Impl {
   std::span<const TokenId> step();
   void prefill();
   void round();
-  int draft_limit() const;
-  int judge_drafts(int drafted, std::optional<TokenId>& last);
+  Situation situation(const NgramIndex::Proposal& proposal) const;
+  NgramIndex::Proposal propose();
+  void draft(const Choice& choice, const Situation& at, const NgramIndex::Proposal& proposal, RoundCost& cost);
+  int judge_drafts(int drafted, bool by_ngram, std::optional<TokenId>& last);
   TokenId bonus(int drafted);
   void commit(int kept, std::optional<TokenId> last);
-  void count(const RoundCost& cost, double catch_up_ms);
+  void learn(const NgramIndex::Proposal& proposal, std::span<const TokenId> drafts, std::span<const TokenId> written);
+  void count(const Choice& choice, const RoundCost& cost, int ngram_accepted);
+  double now_ms() const { return params.now_ms ? params.now_ms() : steady_ms(); }
   bool is_stop(TokenId token) const {
     return std::find(params.stop_tokens.begin(), params.stop_tokens.end(), token) != params.stop_tokens.end();
   }
@@ -58,9 +69,11 @@ struct Decoder::Impl {
   const DecodeParams params;
   const Plan plan;
   const RowRules rules;
+  const std::shared_ptr<CostModel> costs;
   Verifier verifier;  // holds the drafter model in mode rag, where it answers alone
   std::optional<Drafter> drafter;
-  DraftLength lengths;
+  const bool ngrams_used;
+  NgramIndex ngrams;
   std::vector<TokenId> text;  // the answer; within a round followed by the drafts
   size_t answer = 0;          // committed tokens of `text`
   bool prefilled = false;
@@ -95,54 +108,104 @@ void Decoder::Impl::prefill() {
 }
 
 void Decoder::Impl::round() {
-  const int limit = draft_limit();
-  const int length = params.draft_length >= 0 ? std::min(params.draft_length, limit) : lengths.choose(limit);
+  const NgramIndex::Proposal proposal = propose();
+  const Situation at = situation(proposal);
+  const int fixed = params.draft_length;
+  const Choice choice = fixed >= 0 ? costs->choose_fixed(at, std::min(fixed, at.limit)) : costs->choose(at);
+  RoundCost cost;
+  draft(choice, at, proposal, cost);
 
-  const double begin = now_ms();
-  if (length > 0 && drafter->lane().pending() > 2) drafter->lane().prefill();  // it sat out some rounds: not a step's cost
-  const double ready = now_ms();
-  if (drafter) drafter->propose(length, text);
   const double proposed = now_ms();
-  const int drafted = int(text.size() - answer);
+  cost.drafted = int(text.size() - answer);
   verifier.score(std::span<const TokenId>(text).subspan(answer));
   std::optional<TokenId> last;
-  const int accepted = judge_drafts(drafted, last);
+  cost.accepted = judge_drafts(cost.drafted, cost.by_ngram, last);
   double bonus_draft_ms = 0;
-  const bool drafted_stop = accepted > 0 && is_stop(text[answer + size_t(accepted) - 1]);
+  const bool drafted_stop = cost.accepted > 0 && is_stop(text[answer + size_t(cost.accepted) - 1]);
   if (!last && !drafted_stop) {
     const double judged = now_ms();
     if (plan.bonus_q) drafter->look_ahead(text);
     bonus_draft_ms = now_ms() - judged;
-    last = bonus(drafted);
+    last = bonus(cost.drafted);
   }
-  const double end = now_ms();
-
-  RoundCost cost;
-  cost.drafted = drafted;
-  cost.accepted = accepted;
   cost.draft_steps = drafter ? drafter->steps() : 0;
-  cost.draft_ms = proposed - ready + bonus_draft_ms;
-  cost.verify_ms = end - proposed - bonus_draft_ms;
-  count(cost, ready - begin);
-  commit(accepted - (drafted_stop ? 1 : 0), last);
+  cost.draft_ms += bonus_draft_ms;
+  cost.verify_ms = now_ms() - proposed - bonus_draft_ms;
+
+  const std::vector<TokenId> drafts(text.begin() + long(answer), text.end());
+  const size_t before = answer;
+  commit(cost.accepted - (drafted_stop ? 1 : 0), last);
+  learn(proposal, choice.source == Source::kNgram ? std::span<const TokenId>() : drafts, std::span<const TokenId>(text).subspan(before));
+  const int agreed = choice.source == Source::kNgram ? cost.accepted : agreement(proposal.tokens.first(size_t(choice.proposal)), drafts);
+  count(choice, cost, agreed);
 }
 
-// The longest draft that keeps within max_tokens and both contexts; the round commits at least one token besides the drafts.
-int Decoder::Impl::draft_limit() const {
-  if (!drafter_fits()) return 0;
-  const int tokens_left = params.max_tokens - int(answer) - 1;
+// What followed the last tokens before, up to a token that cannot be drafted or ends the answer.
+NgramIndex::Proposal Decoder::Impl::propose() {
+  if (!ngrams_used) return {};
+  NgramIndex::Proposal proposal = ngrams.propose(plan.max_draft);
+  for (size_t i = 0; i < proposal.tokens.size(); i++) {
+    if (proposal.tokens[i] >= rules.valid()) proposal.tokens = proposal.tokens.first(i);
+    else if (is_stop(proposal.tokens[i])) proposal.tokens = proposal.tokens.first(i + 1);
+  }
+  return proposal;
+}
+
+// Drafts keep within max_tokens and both contexts; the round commits at least one token besides them.
+Situation Decoder::Impl::situation(const NgramIndex::Proposal& proposal) const {
+  const int limit = std::min({plan.max_draft, params.max_tokens - int(answer) - 1, verifier.lane().room()});
+  Situation at;
+  at.bonus_needs_draft = plan.bonus_q;
+  at.match = proposal.match;
+  at.proposed = int(proposal.tokens.size());
+  // Where the law is the target's, its own token says whether the n-gram's stands: the text is that of plain decoding.
+  if (plan.law == Law::kTarget) at.ngram_limit = limit;
+  if (!drafter_fits()) return at;
+  at.behind = drafter->lane().pending();
   // The last draft enters the drafter's cache only where its row is needed.
-  const int drafter_room = drafter->lane().room() + (plan.bonus_q ? 0 : 1);
-  return std::min({plan.max_draft, tokens_left, verifier.lane().room(), drafter_room});
+  at.limit = std::min(limit, drafter->lane().room() + (plan.bonus_q ? 0 : 1));
+  return at;
+}
+
+// Appends the drafts of the round to `text`.
+void Decoder::Impl::draft(const Choice& choice, const Situation& at, const NgramIndex::Proposal& proposal, RoundCost& cost) {
+  if (drafter) drafter->begin(text);
+  const auto ngram = proposal.tokens.first(size_t(choice.proposal));
+  if (choice.source == Source::kNgram) {
+    cost.by_ngram = true;
+    text.insert(text.end(), ngram.begin(), ngram.end());
+  }
+  if (choice.source == Source::kNone || choice.source == Source::kNgram) return;
+
+  const double begin = now_ms();
+  if (at.behind > 2) drafter->lane().prefill();  // it sat out some rounds: not a step's cost
+  const double ready = now_ms();
+  int length = choice.length;
+  if (choice.source == Source::kCascade) {
+    drafter->check(ngram, text);
+    cost.check_rows = int(ngram.size()) + 1;
+    cost.check_ms = now_ms() - ready;
+    if (params.draft_length < 0) length = costs->extend(at, int(text.size() - answer));
+  }
+  drafter->write(length, text);
+  const double end = now_ms();
+  cost.draft_ms = end - ready - cost.check_ms;
+  stats.draft_ms += ready - begin;
 }
 
 // Returns how many drafts stand. last: what replaces the first rejected one.
-int Decoder::Impl::judge_drafts(int drafted, std::optional<TokenId>& last) {
+int Decoder::Impl::judge_drafts(int drafted, bool by_ngram, std::optional<TokenId>& last) {
   const std::span<const TokenId> all = text;
   for (int i = 0; i < drafted; i++) {
     const auto before = all.first(answer + size_t(i));
-    const auto q = plan.keeps_q ? drafter->q(i) : std::span<const float>();
-    const Acceptance verdict = verifier.judge(i, all[before.size()], q, before);
+    const TokenId draft = all[before.size()];
+    Acceptance verdict{};
+    if (by_ngram) {
+      verdict.token = verifier.draw(i, before);
+      verdict.accepted = verdict.token == draft;
+    } else {
+      verdict = verifier.judge(i, draft, plan.keeps_q ? drafter->q(i) : std::span<const float>(), before);
+    }
     if (verdict.accepted) continue;
     last = verdict.token;
     return i;
@@ -166,6 +229,7 @@ void Decoder::Impl::commit(int kept, std::optional<TokenId> last) {
   const auto committed = std::span<const TokenId>(text).subspan(answer);
   verifier.lane().commit(committed, kept);
   if (drafter) drafter->lane().commit(committed, kept);
+  if (ngrams_used) ngrams.append(committed);
   answer = text.size();
   stats.decode_tokens = int64_t(answer);
   if (stop) {
@@ -175,14 +239,24 @@ void Decoder::Impl::commit(int kept, std::optional<TokenId> last) {
   }
 }
 
-void Decoder::Impl::count(const RoundCost& cost, double catch_up_ms) {
-  lengths.record(cost);
+// A proposal is worth knowing about even where it was not used: what was drafted and written there is known now.
+void Decoder::Impl::learn(const NgramIndex::Proposal& proposal, std::span<const TokenId> drafts, std::span<const TokenId> written) {
+  const auto judged = [&](std::span<const TokenId> tokens) { return int(std::min(proposal.tokens.size(), tokens.size())); };
+  costs->record_ngram_drafted(proposal.match, agreement(proposal.tokens, drafts), judged(drafts));
+  costs->record_ngram_written(proposal.match, agreement(proposal.tokens, written), judged(written));
+}
+
+void Decoder::Impl::count(const Choice& choice, const RoundCost& cost, int ngram_accepted) {
+  costs->record(cost);
   stats.rounds++;
+  stats.rounds_by_source[size_t(choice.source)]++;
+  stats.ngram_proposed += choice.proposal;
+  stats.ngram_accepted += ngram_accepted;
   stats.drafted += cost.drafted;
   stats.accepted += cost.accepted;
   for (int i = 0; i < cost.drafted; i++) stats.drafted_by_position[size_t(i)]++;
   for (int i = 0; i < cost.accepted; i++) stats.accepted_by_position[size_t(i)]++;
-  stats.draft_ms += cost.draft_ms + catch_up_ms;
+  stats.draft_ms += cost.draft_ms + cost.check_ms;
   stats.verify_ms += cost.verify_ms;
 }
 
@@ -207,5 +281,6 @@ Decoder::~Decoder() = default;
 std::span<const TokenId> Decoder::step() { return impl_->step(); }
 Finish Decoder::finish() const { return impl_->finish; }
 const DecodeStats& Decoder::stats() const { return impl_->stats; }
+const CostModel& Decoder::costs() const { return *impl_->costs; }
 
 }  // namespace ragdraft::spec

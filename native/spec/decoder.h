@@ -2,12 +2,14 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "sampling/sampler.h"
+#include "spec/cost_model.h"
 #include "spec/language_model.h"
 
 namespace ragdraft::spec {
@@ -27,13 +29,19 @@ struct DecodeParams {
   int max_tokens = 256;                // of the answer, >= 1
   std::vector<TokenId> stop_tokens;    // EOS, EOT...: end the answer, are not part of it
   int valid_tokens = 0;                // vocabulary without padding; 0 = smaller of the models' vocab_size()
+  bool ngram = true;                   // propose from repeated text; changes costs, not laws
+  std::vector<TokenId> ngram_source;   // what comes before the answer and may be quoted: the drafter's whole prompt
+  std::shared_ptr<CostModel> costs;    // what earlier answers measured, and this one will; nullptr: nothing is known
+  std::function<double()> now_ms;      // empty: the steady clock
 };
 void validate(const DecodeParams& params);  // throws kInvalidArgument
 
 enum class Finish { kNone, kStop, kLength, kContext };  // not yet, stop token, max_tokens, cache full
 
 struct DecodeStats {
-  int64_t rounds = 0, drafted = 0, accepted = 0, decode_tokens = 0;
+  int64_t rounds = 0, drafted = 0, accepted = 0, decode_tokens = 0;  // drafted: by the drafter or, before the target, by n-grams
+  std::array<int64_t, 4> rounds_by_source{};                         // [int(Source)]
+  int64_t ngram_proposed = 0, ngram_accepted = 0;                    // by the drafter (kCascade) or the target (kNgram)
   std::array<int64_t, 16> drafted_by_position{}, accepted_by_position{};  // [i]: i-th drafted token of a round
   double draft_ms = 0, verify_ms = 0;
 };
@@ -51,6 +59,7 @@ class Decoder {
   std::span<const TokenId> step();
   Finish finish() const;
   const DecodeStats& stats() const;
+  const CostModel& costs() const;  // as they are now
 
  private:
   struct Impl;

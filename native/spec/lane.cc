@@ -35,6 +35,13 @@ void Lane::advance(std::span<const TokenId> drafts, int logit_rows, float* logit
   appended_ += int(batch_.size());
 }
 
+void Lane::retract(int drafts) {
+  const int kept = int(pending_.size()) + drafts;
+  if (appended_ <= kept) return;
+  appended_ = kept;
+  model_.truncate(length_ + kept);
+}
+
 void Lane::commit(std::span<const TokenId> committed, int accepted) {
   pending_.insert(pending_.end(), committed.begin(), committed.end());
   const int kept = std::min(appended_, int(pending_.size() - committed.size()) + accepted);

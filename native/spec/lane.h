@@ -28,6 +28,9 @@ class Lane {
   // drafts: all tokens proposed so far in this round. There must be something to append.
   void advance(std::span<const TokenId> drafts, int logit_rows, float* logits);
 
+  // Takes back what the round appended beyond the first `drafts` drafts.
+  void retract(int drafts);
+
   // Ends the round. committed: `accepted` drafts, then tokens that the cache cannot hold yet.
   void commit(std::span<const TokenId> committed, int accepted);
   // Undoes the round. Also right after a pass that threw half-way.

@@ -27,7 +27,7 @@ class Verifier {
   // law is greedy and kTarget. text: the answer and the drafts before the row; its length is the position. Each row once.
   Acceptance judge(int i, TokenId draft, std::span<const float> q, std::span<const TokenId> text);
 
-  // The token of the i-th row without a drafter: from p alone.
+  // The token of the i-th row without a drafter: from p alone. What an n-gram says there stands if it is this token.
   TokenId draw(int i, std::span<const TokenId> text);
 
  private:

@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string>
 
 #include "spec/decoder.h"
@@ -16,6 +17,7 @@ using ragdraft::spec::DecodeStats;
 using ragdraft::spec::Decoder;
 using ragdraft::spec::Finish;
 using ragdraft::spec::Mode;
+using ragdraft::spec::Source;
 using table::Table;
 using table::Tokens;
 
@@ -24,6 +26,7 @@ struct Setup {
   Tokens target_prompt{0, 1, 2, 3, 4, 5, 0, 2}, drafter_prompt{3, 0, 2};  // equal last two tokens: the tables look no further
   int target_cached = 5, drafter_cached = 0;                             // tokens of the prompts that the caches hold already
   int target_max = 1 << 20, drafter_max = 1 << 20;
+  double target_ms = 0, drafter_ms = 0, row_ms = 0;  // of a pass, and each of its rows: a simulated machine; 0: real time
 };
 
 struct Result {
@@ -31,6 +34,7 @@ struct Result {
   Finish finish;
   DecodeStats stats;
   int drafter_passes = 0;
+  double ms = 0;  // simulated
   bool operator==(const Result& other) const { return answer == other.answer && finish == other.finish; }
 };
 
@@ -41,17 +45,27 @@ inline bool holds(const Tokens& cache, Tokens prompt, const Tokens& answer, size
          std::equal(cache.begin(), cache.end(), prompt.begin());
 }
 
-inline Result run(const Setup& setup, const DecodeParams& params) {
+inline int64_t rounds_of(const DecodeStats& stats, Source source) { return stats.rounds_by_source[size_t(source)]; }
+
+inline Result run(const Setup& setup, DecodeParams params) {
   table::Model target(setup.target, {setup.target_prompt.begin(), setup.target_prompt.begin() + setup.target_cached},
                       setup.target_max);
   table::Model drafter(setup.drafter, {setup.drafter_prompt.begin(), setup.drafter_prompt.begin() + setup.drafter_cached},
                        setup.drafter_max);
+  double clock_ms = 0;
+  if (setup.target_ms > 0) {
+    params.now_ms = [&] { return clock_ms; };
+    target.clock_ms = drafter.clock_ms = &clock_ms;
+    target.pass_ms = setup.target_ms;
+    drafter.pass_ms = setup.drafter_ms;
+    target.row_ms = drafter.row_ms = setup.row_ms;
+  }
   Decoder decoder(params.mode == Mode::kRag ? nullptr : &target,
                   {setup.target_prompt.begin() + setup.target_cached, setup.target_prompt.end()},
                   params.mode == Mode::kPlain ? nullptr : &drafter,
                   {setup.drafter_prompt.begin() + setup.drafter_cached, setup.drafter_prompt.end()}, params);
   Result result;
-  int64_t drafted_before = 0;
+  int64_t asked_before = 0;  // rounds in which the drafter drafted
   while (decoder.finish() == Finish::kNone) {
     const auto step = decoder.step();
     result.answer.insert(result.answer.end(), step.begin(), step.end());
@@ -65,9 +79,12 @@ inline Result run(const Setup& setup, const DecodeParams& params) {
     if (context) continue;
     // A cache lacks one token; the drafter's lacks two after it was fully believed, and more when it sat out rounds.
     if (params.mode != Mode::kRag) CHECK(holds(target.cache(), setup.target_prompt, result.answer, 1));
-    const size_t behind = params.mode == Mode::kRag ? 1 : stats.drafted > drafted_before ? 2 : 1 << 20;
+    const int64_t asked = rounds_of(stats, Source::kModel) + rounds_of(stats, Source::kCascade);
+    const size_t behind = params.mode == Mode::kRag ? 1 : asked > asked_before ? 2 : 1 << 20;
     if (params.mode != Mode::kPlain) CHECK(holds(drafter.cache(), setup.drafter_prompt, result.answer, behind));
-    drafted_before = stats.drafted;
+    asked_before = asked;
+    CHECK(stats.rounds == std::accumulate(stats.rounds_by_source.begin(), stats.rounds_by_source.end(), int64_t(0)));
+    CHECK(stats.ngram_accepted <= stats.ngram_proposed);
   }
   int64_t drafted = 0, accepted = 0;
   for (size_t i = 0; i < 16; i++) {
@@ -82,6 +99,7 @@ inline Result run(const Setup& setup, const DecodeParams& params) {
   result.finish = decoder.finish();
   result.stats = decoder.stats();
   result.drafter_passes = drafter.passes;
+  result.ms = clock_ms;
   return result;
 }
 

@@ -54,6 +54,7 @@ class Model : public ragdraft::spec::LanguageModel {
     require(int(tokens.size()) <= 256, "at most 256 rows a chunk");
     require(length() + int(tokens.size()) <= max_length_, "cache overflow");
     passes++;
+    if (clock_ms != nullptr) *clock_ms += pass_ms + row_ms * double(tokens.size());
     rows += int(tokens.size());
     const int first_logit_row = int(tokens.size()) - logit_rows;
     for (int i = 0; i < int(tokens.size()); i++) {
@@ -77,6 +78,8 @@ class Model : public ragdraft::spec::LanguageModel {
   int passes = 0, rows = 0;
   int fail_in_passes = -1;  // throw in the pass after so many
   std::function<void(std::vector<float>&)> override_row;
+  double* clock_ms = nullptr;  // a simulated clock, advanced by every pass
+  double pass_ms = 0, row_ms = 0;
 
  private:
   static void require(bool condition, const char* what) {

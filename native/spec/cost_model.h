@@ -1,0 +1,98 @@
+// What the next round drafts, and how much: the choice with the most expected tokens per millisecond, from what earlier rounds
+// accepted and cost. Plain decoding is a possible answer. One object may serve all answers of a (target, drafter, mode): what one
+// answer measured, the next one need not. Deterministic: time comes in as measured durations.
+#pragma once
+#include <array>
+
+#include "base/types.h"
+#include "spec/odds.h"
+#include "spec/pass_cost.h"
+
+namespace ragdraft::spec {
+
+// kNone: a plain step. kModel: the drafter, token by token. kCascade: n-grams that the drafter checks in one pass, then perhaps token by
+// token. kNgram: n-grams that the target checks itself.
+enum class Source { kNone, kModel, kCascade, kNgram };
+
+// What is possible in the next round.
+struct Situation {
+  int limit = 0;                   // longest draft of the drafter, 0..16
+  bool bonus_needs_draft = false;  // the token after a fully accepted draft costs one more drafter step
+  int match = 0, proposed = 0;     // the n-gram proposal: tokens it rests on, and its length 0..16
+  int ngram_limit = 0;             // of it, how many the target may check without the drafter
+  int behind = 0;                  // tokens that the drafter has to catch up with first
+};
+
+struct Choice {
+  Source source = Source::kNone;
+  int length = 0;    // of the draft, 0..16. kCascade: a bound; extend() settles it after the drafter's pass
+  int proposal = 0;  // n-gram tokens in it: kCascade 1..length - 1 (the pass yields one more), kNgram length
+};
+
+// What one round cost and gained.
+struct RoundCost {
+  int drafted = 0;         // tokens that the target judged, 0..16
+  int accepted = 0;        // of these, 0..drafted
+  bool by_ngram = false;   // kNgram: they say nothing about the drafter
+  int draft_steps = 0;     // one-token passes of the drafter; its token after the last draft counts too where the law needs it
+  double draft_ms = 0;     // of all draft_steps
+  int check_rows = 0;      // of the drafter's pass over an n-gram proposal: its length + 1; 0: there was none
+  double check_ms = 0;     // of that pass
+  double verify_ms = 0;    // of the one pass over drafted + 1 rows
+};
+
+class CostModel {
+ public:
+  Choice choose(const Situation& situation);
+  // The same where the caller has fixed the length: only how to draft is open.
+  Choice choose_fixed(const Situation& situation, int length) const;
+  // After the drafter's pass of a cascade: up to which length, >= drafted, it is worth to draft on token by token.
+  int extend(const Situation& situation, int drafted) const;
+
+  void record(const RoundCost& round);
+  // What an n-gram proposal was worth, whether or not it was used: compared with what drafter or target wrote there.
+  void record_ngram_drafted(int match, int agreed, int judged) { drafter_agrees_.record(match, agreed, judged); }
+  void record_ngram_written(int match, int agreed, int judged) { target_agrees_.record(match, agreed, judged); }
+
+  // Estimates. Costs are 0 before any measurement.
+  double acceptance(int position) const { return odds_.at(position); }  // of draft `position` (0..15) if all before it stood
+  double acceptance() const { return odds_.mean(); }
+  double ngram_acceptance() const { return target_agrees_.mean(); }  // of n-gram tokens, before the target
+  double draft_ms() const { return draft_.ms(1); }                   // of one step
+  double verify_ms(int rows) const { return verify_.ms(rows); }      // 1..17
+
+ private:
+  static constexpr int kMinPatience = 16;
+  static constexpr int kProbeDraft = 2;  // of a try while drafting is off: cheap, yet it measures acceptance and costs
+
+  // Of a draft of i tokens: [i].
+  struct Outlook {
+    std::array<double, kMaxVerifyRows> reached{}, tokens{}, verify_ms{}, draft_ms{};
+    double rate(int length) const;
+  };
+  Outlook outlook(const Situation& situation) const;
+  Choice standing(const Situation& situation, const Outlook& outlook);
+  Choice with_ngram(const Situation& situation, const Outlook& outlook, const Choice& standing) const;
+  double going_on(const Outlook& outlook, int drafted, int limit, int* best) const;
+  int best(const Outlook& outlook, int limit) const;
+  int promising(const Outlook& outlook, int limit, int best) const;
+  bool could_pay(bool bonus_needs_draft) const;
+  double agreement(int match) const;
+  double estimated_ms(const RoundCost& round) const;
+
+  PassCost draft_, verify_;
+  DraftOdds odds_;
+  NgramOdds drafter_agrees_, target_agrees_;
+  double rate_ = 0;        // tokens per ms of the best choice without n-grams: what a millisecond is worth
+  bool bonus_ = false;     // of the last situation
+  int draft_samples_ = 0;  // rounds with drafts of the drafter
+  int busy_ = 0;           // such rounds in a row since a length was last explored
+  int idle_ = 0;           // rounds since drafting was switched off or last tried again
+  int patience_ = kMinPatience;  // idle rounds before it is tried again,
+  int wait_ = kMinPatience;      // the same for the next try alone
+  double credit_ms_ = 0;         // what tries may still cost
+  int probe_length_ = kProbeDraft;
+  bool probing_ = false;  // the current round is such a try
+};
+
+}  // namespace ragdraft::spec

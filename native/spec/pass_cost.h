@@ -1,0 +1,41 @@
+// What a pass of one model costs, by its rows, from measured durations.
+#pragma once
+#include <array>
+#include <cstddef>
+
+#include "base/types.h"
+
+namespace ragdraft::spec {
+
+// The last few samples of a duration. Noise only ever adds time: the lower quartile ignores it.
+class Duration {
+ public:
+  void add(double ms);
+  bool known() const { return count_ > 0; }
+  bool trusted() const { return count_ >= 3; }  // one outlier among them changes nothing
+  double ms() const;                            // known() must hold
+
+ private:
+  static constexpr int kSamples = 7;
+  std::array<double, kSamples> samples_{};
+  int count_ = 0, next_ = 0;
+};
+
+// rows: 1..kMaxVerifyRows, everywhere.
+class PassCost {
+ public:
+  void add(int rows, double ms) { by_rows_[size_t(rows)].add(ms); }
+  bool known(int rows) const { return by_rows_[size_t(rows)].known(); }
+  bool trusted(int rows) const { return by_rows_[size_t(rows)].trusted(); }
+
+  // Between and beyond measured row counts: straight lines that never fall. 0 before any measurement.
+  double ms(int rows) const;
+  // What a pass costs at least, as far as it is known for sure.
+  double lowest_ms(int rows) const;
+
+ private:
+  double measured_ms(int rows) const;
+  std::array<Duration, kMaxVerifyRows + 1> by_rows_{};
+};
+
+}  // namespace ragdraft::spec
