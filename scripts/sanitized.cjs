@@ -1,0 +1,40 @@
+'use strict'
+// ASan + UBSan: one build of the C++ tests and the addon; the tests run once for each instruction set of this machine, then the
+// addon's border under tap: node scripts/sanitized.cjs [test files...]   (default: test/addon)
+// Leaks of Node's own make LeakSanitizer useless in the second part; the first runs with it.
+const { execFileSync, spawnSync } = require('node:child_process')
+const os = require('node:os')
+const path = require('node:path')
+const root = path.resolve(__dirname, '..')
+const out = path.join(root, 'build', 'sanitized')
+const files = process.argv.length > 2 ? process.argv.slice(2) : ['test/addon/*.test.ts']
+const sanitizers = { ASAN_OPTIONS: 'abort_on_error=1', UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' }
+
+function run(command, args, env = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } })
+  if (result.error) throw result.error
+  if (result.status !== 0) process.exit(result.status ?? 1)
+}
+
+const cmake = [
+  require.resolve('cmake-js/bin/cmake-js'),
+  'compile',
+  ...['-O', path.join(out, 'cmake'), '-B', 'Release', '-p', String(os.availableParallelism())],
+  ...['--CDRAGDRAFT_SANITIZE=address,undefined', '--CDRAGDRAFT_BUILD_TESTS=ON', '--CDRAGDRAFT_CUDA=OFF'],
+  `--CDRAGDRAFT_OUTPUT_DIR=${path.join(out, 'build', 'Release')}`,
+]
+run(process.execPath, cmake)
+
+const isas = JSON.parse(
+  execFileSync(process.execPath, ['-p', 'JSON.stringify(require("node-gyp-build")(".").isas)'], { cwd: root, encoding: 'utf8' }),
+)
+for (const isa of isas) run(path.join(out, 'cmake', 'native_tests'), [], { ...sanitizers, RAGDRAFT_ISA: isa })
+
+const library = (name) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
+const tap = require.resolve('tap/package.json')
+run(process.execPath, [path.join(path.dirname(tap), require(tap).bin.tap), ...files], {
+  ...sanitizers,
+  ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
+  LD_PRELOAD: `${library('libasan.so')} ${library('libubsan.so')}`,
+  RAGDRAFT_PREBUILD: out, // node-gyp-build looks here first
+})
