@@ -1,0 +1,33 @@
+// What answers to one document have measured, for the ones that follow. Shared by a sequence and its forks. JavaScript thread only;
+// the cost models themselves belong to the engine thread, where rounds never overlap.
+#pragma once
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "spec/cost_model.h"
+
+namespace ragdraft::engine {
+
+class CostHistory {
+ public:
+  // The cost model of answers with this drafter; variant: whatever else tells them apart (mode, number of bits).
+  std::shared_ptr<spec::CostModel> of(const std::shared_ptr<const void>& drafter, int variant) {
+    entries_.erase(std::remove_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.drafter.expired(); }), entries_.end());
+    for (const Entry& entry : entries_) {
+      if (entry.variant == variant && entry.drafter.lock() == drafter) return entry.costs;
+    }
+    entries_.push_back({drafter, variant, std::make_shared<spec::CostModel>()});
+    return entries_.back().costs;
+  }
+
+ private:
+  struct Entry {
+    std::weak_ptr<const void> drafter;
+    int variant;
+    std::shared_ptr<spec::CostModel> costs;
+  };
+  std::vector<Entry> entries_;
+};
+
+}  // namespace ragdraft::engine
