@@ -46,6 +46,14 @@ export type Device = 'auto' | 'cpu' | 'cuda'
 export type KvType = 'f16' | 'bf16' | 'f32'
 export const kvTypes = ['f16', 'bf16', 'f32'] as const satisfies readonly KvType[]
 
+/**
+ * How a model that drafts for itself reads its weights: `nested` takes the upper 4 bits of its 8-bit (Q8_0) matrices, about the
+ * quality of Q4_0 for half the bytes and no memory of its own; `full` all bits; `auto` is `nested` where that saves at least a tenth
+ * of the bytes, as for a Q8_0 model, else `full`.
+ */
+export type DraftWeights = 'auto' | 'full' | 'nested'
+export const draftWeightKinds = ['auto', 'full', 'nested'] as const satisfies readonly DraftWeights[]
+
 /** Options of `loadModel()`. */
 export interface LoadModelOptions {
   /** Where to compute. "auto" takes the best there is and tells why in `model.info.deviceReason`. Default "auto". */
@@ -64,6 +72,8 @@ export interface LoadModelOptions {
 export interface OpenOptions {
   /** The model that drafts; it must have the vocabulary of this one. Default: this model itself (one copy of the weights). */
   readonly drafter?: Model | undefined
+  /** How questions of this document draft without a `drafter`, unless they say otherwise. Default "auto". See `ask()`. */
+  readonly draftWeights?: DraftWeights | undefined
   /**
    * Tokens that the document, the question and the answer may have together, 64 up to the model's trained context.
    * Default: what the document needs and 2,048 more, within the trained context. With `retrievalOnly`: tokens that the chunks, the
@@ -105,6 +115,12 @@ export interface AskOptions {
   readonly transferTemperature?: number | undefined
   /** Tokens drafted per round, 0 to 16, or "auto": from measured costs and acceptance, 0 where drafting does not pay. Default "auto". */
   readonly draftLength?: number | 'auto' | undefined
+  /**
+   * Weights of the self-drafter. Default: what the document was opened with. "nested" is refused for a model without 8-bit matrices
+   * and with a `drafter`, which is always read in full. No effect in the modes `plain` and `rag`, which draft nothing. In `exact` and
+   * `paper` the drafter shapes the answer: "full" keeps its weights' rounding out of it.
+   */
+  readonly draftWeights?: DraftWeights | undefined
   /** A round stops drafting below this drafter probability, 0 to 1. Default 0: never. */
   readonly confidence?: number | undefined
   /** 0 to 100; 0 = always the likeliest token. Default 0. */
@@ -193,6 +209,7 @@ export function readLoadOptions(given: unknown): LoadSettings {
 
 export interface OpenSettings {
   drafter: unknown // the session checks that it is a model: options know no classes
+  draftWeights: DraftWeights
   contextTokens: number | undefined
   kv: KvType
   chunkTokens: number
@@ -206,6 +223,7 @@ export interface OpenSettings {
 export function readOpenOptions(given: unknown, trainedContext: number): OpenSettings {
   return readOptions<OpenSettings>('open()', given, {
     drafter: (value) => value,
+    draftWeights: optional(oneOf(draftWeightKinds), 'auto'),
     contextTokens: optional(integer(Math.min(64, trainedContext), trainedContext), undefined),
     kv: optional(oneOf(kvTypes), 'f16'),
     chunkTokens: optional(integer(16, 8192), 512),
@@ -222,6 +240,7 @@ export interface AskSettings {
   plausibility: number
   transferTemperature: number
   draftLength: number | 'auto'
+  draftWeights: DraftWeights | undefined // undefined: as the document was opened
   confidence: number
   temperature: number
   topK: number
@@ -249,6 +268,7 @@ export function readAskOptions(given: unknown, chunkCount: number, retrievalOnly
     plausibility: optional(number(0, 1), 0.1),
     transferTemperature: optional(number(0, 100, 'min'), 1),
     draftLength: optional(draftLength, 'auto'),
+    draftWeights: optional(oneOf(draftWeightKinds), undefined),
     confidence: optional(number(0, 1), 0),
     temperature: optional(number(0, 100), 0),
     topK: optional(integer(0, count), 0),

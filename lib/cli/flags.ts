@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { RagdraftError } from '../errors'
 import type { AskOptions, LoadModelOptions, OpenOptions } from '../options'
-import { kvTypes, modes, readAskOptions } from '../options'
+import { draftWeightKinds, kvTypes, modes, readAskOptions } from '../options'
 import { UsageError } from './io'
 
 interface Flag {
@@ -20,6 +20,12 @@ export const flags = {
   mode: { type: 'string', value: 'MODE', help: `${modes.join(', ')} (default: lossless)` },
   eta: { type: 'string', value: 'X', help: 'transfer strength of the modes exact and paper (default: 10)', option: 'transfer' },
   'draft-length': { type: 'string', value: 'N|auto', help: 'tokens drafted per round, 0 to 16 (default: auto)', option: 'draftLength' },
+  'draft-weights': {
+    type: 'string',
+    value: 'KIND',
+    help: `of a model that drafts for itself: ${draftWeightKinds.join(', ')} (default: auto = nested for 8-bit models)`,
+    option: 'draftWeights',
+  },
   'max-tokens': { type: 'string', value: 'N', help: 'length of an answer at most (default: 256)', option: 'maxTokens' },
   temperature: { type: 'string', value: 'T', help: '0 = always the likeliest token (default: 0)' },
   'top-k': { type: 'string', value: 'N', help: 'sample among the N likeliest tokens (default: 0 = all)', option: 'topK' },
@@ -122,6 +128,7 @@ export function openOptions(values: Values): OpenOptions {
   return {
     contextTokens: numberFlag(values, 'context'),
     kv: stringFlag(values, 'kv') as OpenOptions['kv'],
+    draftWeights: stringFlag(values, 'draft-weights') as OpenOptions['draftWeights'],
     retrievalOnly: values.mode === 'rag', // every question will be one
   }
 }

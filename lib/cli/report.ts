@@ -18,6 +18,7 @@ export function statsText(stats: AnswerStats): string {
       : []
   return [
     `mode ${stats.mode}`,
+    ...(stats.drafter.kind === 'none' ? [] : [`drafter ${stats.drafter.kind}`]),
     ...tokens.filter(Boolean),
     `prefill ${ms(stats.prefillMs)}`,
     `first token after ${ms(stats.timeToFirstTokenMs)}`,
@@ -50,6 +51,7 @@ export function resultJson({ text, citations, chunks, stats }: AnswerResult): st
       drafted: rest.drafted,
       accepted: rest.accepted,
       acceptedByPosition: rest.acceptedByPosition,
+      drafter: rest.drafter,
     },
   })
 }

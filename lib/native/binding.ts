@@ -36,14 +36,18 @@ export interface NativeModelInfo {
   readonly vocab: number // rows of the output matrix
   readonly contextLength: number // trained context, RoPE scaling included
   readonly weightBytes: number
+  readonly draftWeightBytes: number // what passes of precision 'draft' read of them; = weightBytes where nothing cheaper is nested
   readonly backend: string // "cpu/avx512"
   readonly threads: number
 }
 
 export interface NativeModel {
   readonly info: NativeModelInfo
-  /** A KV cache sequence. Throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT. */
-  createSequence(options: { contextTokens: number; kv: 'f16' | 'bf16' | 'f32' }): NativeSequence
+  /**
+   * A KV cache sequence. precision: of all passes over it and its forks, default 'full'; 'draft' reads the upper 4 bits of 8-bit
+   * weights, others in full. Throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT.
+   */
+  createSequence(options: { contextTokens: number; kv: 'f16' | 'bf16' | 'f32'; precision?: 'full' | 'draft' | undefined }): NativeSequence
   /** Drops the weights once no sequence or request uses them. Idempotent. */
   close(): void
   readonly closed: boolean

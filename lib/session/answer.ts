@@ -1,5 +1,6 @@
 /** An answer on its way: a Promise of the result and an AsyncIterable of its text, whichever the caller needs. */
 import type { Mode } from '../options'
+import type { DrafterInfo } from './drafter'
 
 /** A span of the document that the answer quotes, in UTF-16 code units, half-open. */
 export interface Citation {
@@ -18,6 +19,8 @@ export interface UsedChunk {
 /** What an answer cost, and how drafting went. Times in ms. */
 export interface AnswerStats {
   readonly mode: Mode
+  /** Who drafted. */
+  readonly drafter: DrafterInfo
   /** Tokens of the target's prompt, the document's included; 0 in `rag` mode. */
   readonly promptTokens: number
   /** Tokens of the drafter's prompt; 0 in `plain` mode. */

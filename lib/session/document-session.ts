@@ -1,10 +1,14 @@
 import type { Chunk } from '../document/chunk'
-import { type AskOptions, type KvType, readAskOptions, readQuestion } from '../options'
+import { type AskOptions, type OpenSettings, readAskOptions, readQuestion } from '../options'
 import { Answer } from './answer'
+import { assertDraftWeights } from './drafter'
 import type { ModelParts } from './model-parts'
 import { answerQuestion } from './question'
 import type { Reading } from './reading'
 import { Scope } from './scope'
+
+/** What the document was opened with and questions need. */
+type DocumentSettings = Pick<OpenSettings, 'kv' | 'draftWeights'>
 
 /**
  * A document that a model has read. Made by `model.open()`; every question starts from the read document, so it costs only
@@ -14,7 +18,7 @@ export class DocumentSession {
   readonly #target: ModelParts
   readonly #drafter: ModelParts
   readonly #reading: Reading
-  readonly #kv: KvType
+  readonly #settings: DocumentSettings
   readonly #scope: Scope
 
   /**
@@ -22,11 +26,11 @@ export class DocumentSession {
    * @throws ERR_CLOSED if one of the models has been closed meanwhile
    * @internal
    */
-  constructor(target: ModelParts, drafter: ModelParts, reading: Reading, kv: KvType) {
+  constructor(target: ModelParts, drafter: ModelParts, reading: Reading, { kv, draftWeights }: DocumentSettings) {
     this.#target = target
     this.#drafter = drafter
     this.#reading = reading
-    this.#kv = kv
+    this.#settings = { kv, draftWeights }
     const owners = new Set([target.scope, drafter.scope])
     this.#scope = new Scope('document', () => {
       for (const owner of owners) owner.disown(this)
@@ -99,7 +103,8 @@ export class DocumentSession {
       this.#scope.assertOpen()
       const words = readQuestion(question)
       const settings = readAskOptions(options, this.chunks.length, this.#reading.sequence === null)
-      const context = { target: this.#target, drafter: this.#drafter, reading: this.#reading, kv: this.#kv }
+      const context = { target: this.#target, drafter: this.#drafter, reading: this.#reading, ...this.#settings }
+      assertDraftWeights(this.#target, this.#drafter, settings.draftWeights ?? context.draftWeights)
       return this.#scope.run([settings.signal, cancelled], (signal) => answerQuestion(context, words, settings, emit, signal))
     })
   }

@@ -44,11 +44,21 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
   })
   const vocabulary = vocabularyOf(contents).slice(0, loaded.info.vocab)
   const scope = new Scope('model', () => loaded.close())
-  const { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength, weightBytes, backend, threads } = loaded.info
+  const { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength } = loaded.info
+  const { weightBytes, draftWeightBytes, backend, threads } = loaded.info
   const shape = { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength }
   return new Model(
     { binding, native: loaded, tokenizer, template, vocabulary, scope },
-    Object.freeze({ ...describe(path, contents), ...shape, weightBytes, device, deviceReason: reason, backend, threads }),
+    Object.freeze({
+      ...describe(path, contents),
+      ...shape,
+      weightBytes,
+      draftWeightBytes,
+      device,
+      deviceReason: reason,
+      backend,
+      threads,
+    }),
   )
 }
 

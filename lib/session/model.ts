@@ -4,6 +4,7 @@ import { type Device, type OpenOptions, readOpenOptions } from '../options'
 import type { Tokenizer } from '../tokenizer/from-gguf'
 import type { ModelDescription } from './describe'
 import { DocumentSession } from './document-session'
+import { assertDraftWeights } from './drafter'
 import type { ModelParts } from './model-parts'
 import { readDocument } from './reading'
 import { assertSameVocabulary } from './vocabulary'
@@ -12,6 +13,8 @@ import { assertSameVocabulary } from './vocabulary'
 export interface ModelInfo extends ModelDescription {
   /** Memory of the weights, in bytes. */
   readonly weightBytes: number
+  /** Bytes of them that a `nested` self-drafter reads for a token; equal to `weightBytes` for a model without 8-bit matrices. */
+  readonly draftWeightBytes: number
   /** Where the model computes. */
   readonly device: Exclude<Device, 'auto'>
   /** Why `device: 'auto'` did not take a better one; undefined where there is nothing to explain. */
@@ -70,9 +73,10 @@ export class Model {
     const drafterParts = partsOfModel(drafter)
     drafterParts.scope.assertOpen()
     assertSameVocabulary(vocabulary, drafterParts.vocabulary)
+    assertDraftWeights(this.#parts, drafterParts, settings.draftWeights)
     return scope.run([settings.signal], async (signal) => {
       const reading = await readDocument(this.#parts, drafterParts.native.info.contextLength, input, settings, signal)
-      return new DocumentSession(this.#parts, drafterParts, reading, settings.kv)
+      return new DocumentSession(this.#parts, drafterParts, reading, settings)
     })
   }
 

@@ -1,11 +1,12 @@
 /** One question: prompts -> prefill of both caches -> rounds of decoding -> text, citations, statistics. */
 import { channel } from 'node:diagnostics_channel'
 import type { GenerateRequest, NativeSequence } from '../native/binding'
-import type { AskSettings, KvType } from '../options'
+import type { AskSettings, DraftWeights, KvType } from '../options'
 import { buildQuestionSuffix } from '../prompt/target-prompt'
 import { inSlices } from '../steps'
 import type { AnswerResult, AnswerStats } from './answer'
 import { type DraftContext, draftContext } from './draft-context'
+import { drafterOf } from './drafter'
 import { generate } from './generate'
 import type { ModelParts } from './model-parts'
 import { callSync } from './native-call'
@@ -25,6 +26,8 @@ export interface QuestionContext {
   readonly drafter: ModelParts
   readonly reading: Reading
   readonly kv: KvType
+  /** Of the self-drafter, where the question does not say. */
+  readonly draftWeights: DraftWeights
 }
 
 /** The two prompts of a question; null where the mode does not use the model. */
@@ -141,10 +144,12 @@ export async function answerQuestion(
   const { target, drafter, reading, kv } = context
   const prompts = await buildPrompts(context, question, settings, signal)
   const { draft } = prompts
+  const drafterInfo = drafterOf(target, drafter, settings.mode, settings.draftWeights ?? context.draftWeights)
+  const precision = drafterInfo.kind === 'self-nested' ? 'draft' : 'full'
   const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
   try {
     if (prompts.suffix) sequences.target = callSync(() => reading.sequence?.fork() ?? null)
-    if (draft) sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens: draft.contextTokens, kv }))
+    if (draft) sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens: draft.contextTokens, kv, precision }))
     await prefillBoth(context, sequences, prompts, settings, signal)
     const prefilled = performance.now()
     const request = requestOf(context, sequences, prompts, settings)
@@ -157,6 +162,7 @@ export async function answerQuestion(
     const longest = native.draftedByPosition.findLastIndex((count) => count > 0) + 1
     const stats: AnswerStats = {
       mode: settings.mode,
+      drafter: drafterInfo,
       promptTokens: prompts.promptTokens,
       draftPromptTokens: draft?.tokens.length ?? 0,
       prefillMs: prefilled - start,

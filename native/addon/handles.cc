@@ -36,6 +36,14 @@ kv::KvType kv_type_argument(const Napi::Value& value) {
   throw_invalid(value.Env(), "kv must be 'f16', 'bf16' or 'f32'");
 }
 
+ops::Precision precision_argument(const Napi::Value& value) {
+  if (value.IsUndefined()) return ops::Precision::kFull;
+  const std::string name = string_argument(value, "precision");
+  if (name == "full") return ops::Precision::kFull;
+  if (name == "draft") return ops::Precision::kDraft;
+  throw_invalid(value.Env(), "precision must be 'full' or 'draft'");
+}
+
 }  // namespace
 
 Napi::Value wrap_model(Napi::Env env, std::shared_ptr<engine::Model> model) {
@@ -87,6 +95,7 @@ Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
   o.Set("vocab", c.vocab);
   o.Set("contextLength", c.context_length);
   o.Set("weightBytes", double(model->weight_bytes()));
+  o.Set("draftWeightBytes", double(model->draft_bytes()));
   o.Set("backend", model->backend().name());
   o.Set("threads", model->backend().threads());
   return o;
@@ -97,9 +106,10 @@ Napi::Value ModelHandle::create_sequence(const Napi::CallbackInfo& info) {
   const Napi::Object options = object_argument(info[0], "options");
   const int tokens = integer_argument(options.Get("contextTokens"), "contextTokens", 1, 1 << 30);
   const kv::KvType type = kv_type_argument(options.Get("kv"));
+  const ops::Precision precision = precision_argument(options.Get("precision"));
   return guarded(info.Env(), [&] {
     auto sequence = std::make_unique<kv::Sequence>(model->cache(type), tokens);
-    return wrap_session(info.Env(), std::make_shared<engine::Session>(model, std::move(sequence)));
+    return wrap_session(info.Env(), std::make_shared<engine::Session>(model, std::move(sequence), precision));
   });
 }
 
@@ -144,7 +154,7 @@ Napi::Value SequenceHandle::kv_bytes(const Napi::CallbackInfo& info) {
 Napi::Value SequenceHandle::fork(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const engine::Lease lease(get(info.This(), "this"));
-    return wrap_session(info.Env(), std::make_shared<engine::Session>(lease->model, lease->sequence->fork()));
+    return wrap_session(info.Env(), std::make_shared<engine::Session>(lease->model, lease->sequence->fork(), lease->precision));
   });
 }
 

@@ -68,7 +68,7 @@ class Prefill final : public Job {
   bool step() override {
     const size_t count = std::min<size_t>(Model::kMaxRows, tokens_.size() - next_);
     if (count > 0) {
-      const model::SequenceRows rows{lease_->sequence.get(), std::span(tokens_).subspan(next_, count)};
+      const model::SequenceRows rows{lease_->sequence.get(), lease_->precision, std::span(tokens_).subspan(next_, count)};
       lease_->model->forward(std::span(&rows, 1), nullptr, &cancelled());
       next_ += count;
       progress_(int64_t(next_), int64_t(tokens_.size()));
@@ -101,7 +101,7 @@ class Evaluate final : public Job {
   }
   bool step() override {
     logits_.resize(size_t(rows_) * size_t(lease_->model->config().vocab));
-    const model::SequenceRows rows{lease_->sequence.get(), tokens_, rows_};
+    const model::SequenceRows rows{lease_->sequence.get(), lease_->precision, tokens_, rows_};
     lease_->model->forward(std::span(&rows, 1), logits_.data(), &cancelled());
     return true;
   }

@@ -15,7 +15,7 @@ class SequenceModel final : public spec::LanguageModel {
   int max_length() const override { return session_.sequence->max_tokens(); }
   void truncate(int length) override { session_.sequence->truncate(length); }
   void forward(std::span<const TokenId> tokens, int logit_rows, float* logits) override {
-    const model::SequenceRows rows{session_.sequence.get(), tokens, logit_rows};
+    const model::SequenceRows rows{session_.sequence.get(), session_.precision, tokens, logit_rows};
     session_.model->forward(std::span(&rows, 1), logits, &cancelled_);
   }
 

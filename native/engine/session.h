@@ -12,10 +12,12 @@ namespace ragdraft::engine {
 using Model = model::Transformer;
 
 struct Session {
-  Session(std::shared_ptr<Model> model, std::unique_ptr<kv::Sequence> sequence) : model(std::move(model)), sequence(std::move(sequence)) {}
+  Session(std::shared_ptr<Model> model, std::unique_ptr<kv::Sequence> sequence, ops::Precision precision)
+      : model(std::move(model)), sequence(std::move(sequence)), precision(precision) {}
   const std::shared_ptr<Model> model;  // declared first: pages die before the backend that owns their memory
   const std::unique_ptr<kv::Sequence> sequence;
-  std::atomic<bool> busy{false};  // a job or a call uses the sequence
+  const ops::Precision precision;  // of every pass over the sequence
+  std::atomic<bool> busy{false};   // a job or a call uses the sequence
 };
 
 // Exclusive use of a session for the lifetime of the lease.

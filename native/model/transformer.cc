@@ -33,9 +33,13 @@ struct Transformer::Workspace {
 Transformer::Transformer(std::shared_ptr<const io::GgufFile> file, Config config, Weights weights, std::shared_ptr<ops::Backend> backend)
     : file_(std::move(file)), config_(std::move(config)), backend_(std::move(backend)), weights_(std::move(weights)) {
   workspace_ = std::make_unique<Workspace>(config_, *backend_);
-  weight_bytes_ = int64_t(weights_.output->bytes);
+  const auto count = [this](const ops::Matrix& matrix) {
+    weight_bytes_ += int64_t(matrix.bytes);
+    draft_bytes_ += int64_t(matrix.draft_bytes);
+  };
+  count(*weights_.output);
   for (const LayerWeights& w : weights_.layers) {
-    for (const auto* m : {&w.q, &w.k, &w.v, &w.attention_output, &w.gate, &w.up, &w.down}) weight_bytes_ += int64_t((*m)->bytes);
+    for (const auto* m : {&w.q, &w.k, &w.v, &w.attention_output, &w.gate, &w.up, &w.down}) count(**m);
   }
 }
 
@@ -59,6 +63,8 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
   const Config& c = config_;
   check(!batch.empty(), Code::kInvalidArgument, "a forward pass needs at least one sequence");
 
+  const ops::Precision precision = batch.front().precision;
+
   // Gather: rows of all sequences, one after the other.
   ws.tokens.clear();
   ws.spans.clear();
@@ -69,6 +75,7 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     check(part.logit_rows >= 0 && part.logit_rows <= rows, Code::kInvalidArgument, "more logits are wanted than there are rows");
     for (TokenId token : part.tokens) check(token >= 0 && token < c.vocab, Code::kInvalidArgument, "a token id is outside the vocabulary");
     check(part.sequence->layout().type == batch.front().sequence->layout().type, Code::kInvalidArgument, "the sequences of a pass differ in KV type");
+    check(part.precision == precision, Code::kInvalidArgument, "the sequences of a pass differ in precision");
     std::byte* const* pages = part.sequence->prepare_append(rows);
     ws.spans.push_back({pages, int(ws.tokens.size()), rows, part.sequence->length()});
     ws.tokens.insert(ws.tokens.end(), part.tokens.begin(), part.tokens.end());
@@ -77,7 +84,9 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
   const int rows = int(ws.tokens.size());
   const kv::KvLayout& layout = batch.front().sequence->layout();
   const float scale = 1.0f / std::sqrt(float(c.head_dim));
-  const auto linear = [&](std::initializer_list<ops::LinearTask> tasks, const float* x) { backend_->linear(std::span(tasks.begin(), tasks.size()), x, rows); };
+  const auto linear = [&](std::initializer_list<ops::LinearTask> tasks, const float* x) {
+    backend_->linear(std::span(tasks.begin(), tasks.size()), x, rows, precision);
+  };
 
   backend_->embed(weights_.embedding, ws.tokens, ws.x);
   for (int i = 0; i < c.layers; i++) {
@@ -109,7 +118,7 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     }
     backend_->rms_norm(ws.x, weights_.output_norm.get(), c.norm_epsilon, wanted, c.embedding, ws.normed);
     const ops::LinearTask output{weights_.output.get(), nullptr, logits};
-    backend_->linear(std::span(&output, 1), ws.normed, wanted);
+    backend_->linear(std::span(&output, 1), ws.normed, wanted, precision);
   }
   for (const SequenceRows& part : batch) part.sequence->advance(int(part.tokens.size()));
 }

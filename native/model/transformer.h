@@ -15,8 +15,10 @@
 namespace ragdraft::model {
 
 // Rows of one sequence within a batch: `tokens` are appended to it.
+// A sequence has one precision for life: its keys and values come from the weights as that precision reads them.
 struct SequenceRows {
   kv::Sequence* sequence;
+  ops::Precision precision;  // the same in a whole batch
   std::span<const TokenId> tokens;
   int logit_rows = 0;  // logits are wanted for the last so many tokens
 };
@@ -33,6 +35,8 @@ class Transformer {
   const ops::Backend& backend() const { return *backend_; }
   // Memory of the packed matrices; the embedding table in the file mapping is not counted.
   int64_t weight_bytes() const { return weight_bytes_; }
+  // Of these, what a pass at Precision::kDraft reads; equal to weight_bytes() where no matrix has a cheaper form.
+  int64_t draft_bytes() const { return draft_bytes_; }
   // The cache that all sequences of this model with one KV type share; it dies with the last of them. Any thread.
   std::shared_ptr<kv::Cache> cache(kv::KvType type);
 
@@ -49,7 +53,7 @@ class Transformer {
   const Config config_;
   const std::shared_ptr<ops::Backend> backend_;
   const Weights weights_;
-  int64_t weight_bytes_ = 0;
+  int64_t weight_bytes_ = 0, draft_bytes_ = 0;
   std::unique_ptr<Workspace> workspace_;
   std::mutex caches_mutex_;
   std::vector<std::weak_ptr<kv::Cache>> caches_;  // by KvType

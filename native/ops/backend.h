@@ -6,6 +6,7 @@
 // Operations run on the engine thread (and its pool), in call order, and never throw after validation.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,8 +23,14 @@ class Matrix {
  public:
   virtual ~Matrix() = default;
   int64_t rows = 0, columns = 0;
-  size_t bytes = 0;  // memory it holds
+  size_t bytes = 0;        // memory it holds
+  size_t draft_bytes = 0;  // of these, what a product at Precision::kDraft reads: all, or less where a coarser form is nested in it
 };
+
+// How much of the weights a product reads. kDraft: of Q8_0 matrices the upper four bits, q ~ 16 (q + 128 >> 4) - 120.5, the middle of
+// the sixteen values that share them: half the bytes, about the error of Q4_0, no memory of its own. Matrices of other types have no
+// cheaper form nested in them and are read in full.
+enum class Precision : uint8_t { kFull, kDraft };
 
 // One product of a group that shares its input: y[r, :] = W x[r, :] + bias, or += if `accumulate` (residual).
 struct LinearTask {
@@ -59,7 +66,7 @@ class Backend {
   virtual void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) = 0;
 
   // All tasks share x: [rows, columns]; rows >= 1. y never aliases x.
-  virtual void linear(std::span<const LinearTask> tasks, const float* x, int rows) = 0;
+  virtual void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) = 0;
 
   // Rotates q in place, rotates k, and stores k and v of every span's rows at their positions in layer `layer` of the pages.
   // q: [rows, heads * head_dim], or nullptr with heads = 0 where only keys and values are wanted; k, v: [rows, kv_heads * head_dim].

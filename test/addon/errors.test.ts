@@ -58,6 +58,8 @@ t.test('handles: foreign objects, wrong methods, use after close', async (t) => 
     { contextTokens: 1.5, kv: 'f16' },
     { contextTokens: 10, kv: 'q4' },
     { contextTokens: 10 },
+    { contextTokens: 10, kv: 'f16', precision: 'nested' },
+    { contextTokens: 10, kv: 'f16', precision: null },
   ]) {
     t.throws(() => (model as unknown as { createSequence(o: unknown): unknown }).createSequence(options), invalid)
   }

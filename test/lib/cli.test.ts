@@ -125,7 +125,9 @@ t.test('ask --json prints exactly one object with the promised keys', async (t) 
     'drafted',
     'accepted',
     'acceptedByPosition',
+    'drafter',
   ])
+  t.same(object.stats.drafter, { kind: 'model' })
   t.ok(object.stats.timeToFirstTokenMs >= object.stats.prefillMs && object.stats.prefillMs > 0)
   t.equal(cli.binding.loads.length, 2, 'target and drafter')
   t.equal(cli.binding.requests[0]!.draftLength, 3)
@@ -135,7 +137,7 @@ t.test('ask --json prints exactly one object with the promised keys', async (t) 
 t.test('flags reach the library', async (t) => {
   const cli = commandLine()
   const flags =
-    '--mode exact --eta 20 --draft-length auto --max-tokens 9 --temperature 0.5 --top-k 40 --top-p 0.9 --min-p 0.1 --context 16000 --kv f32 --threads 3'
+    '--mode exact --eta 20 --draft-length auto --draft-weights full --max-tokens 9 --temperature 0.5 --top-k 40 --top-p 0.9 --min-p 0.1 --context 16000 --kv f32 --threads 3'
   const { code } = await result(cli, ...base, ...flags.split(' '), '--seed', '18446744073709551615')
   t.equal(code, 0)
   const request = cli.binding.requests[0]!
@@ -151,7 +153,22 @@ t.test('flags reach the library', async (t) => {
     seed: 2n ** 64n - 1n,
   })
   t.match(request.target, { contextTokens: 16_000, kv: 'f32' })
+  t.match(request.drafter, { precision: 'full' })
   t.equal(cli.binding.loads[0]!.threads, 3)
+})
+
+t.test('--draft-weights is checked before the document is read, and what drafted is told', async (t) => {
+  const unknown = commandLine()
+  const { code, stderr } = await result(unknown, ...base, '--draft-weights', 'half')
+  t.equal(code, 2)
+  t.match(stderr, /--draft-weights must be one of "auto", "full", "nested", got "half"/)
+  const useless = commandLine()
+  const refused = await result(useless, ...base, '--drafter', 'd.gguf', '--draft-weights', 'nested')
+  t.equal(refused.code, 2)
+  t.match(refused.stderr, /--draft-weights must not be "nested" beside a drafter/)
+  for (const cli of [unknown, useless]) t.equal(cli.binding.prefilled.length, 0)
+  t.match((await result(commandLine(), ...base)).stderr, /mode lossless, drafter self-nested, /)
+  t.notMatch((await result(commandLine(), ...base, '--mode', 'plain')).stderr, /, drafter/)
 })
 
 t.test('ask --mode rag does not read the document into the target', async (t) => {

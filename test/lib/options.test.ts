@@ -11,6 +11,7 @@ t.test('ask options have the documented defaults', async (t) => {
     plausibility: 0.1,
     transferTemperature: 1,
     draftLength: 'auto',
+    draftWeights: undefined,
     confidence: 0,
     temperature: 0,
     topK: 0,
@@ -32,7 +33,14 @@ t.test('ask options have the documented defaults', async (t) => {
 
 t.test('load and open options have the documented defaults', async (t) => {
   t.same(readLoadOptions(undefined), { device: 'auto', threads: 0, isa: '', onProgress: undefined, signal: undefined })
-  t.match(readOpenOptions({}, 4096), { kv: 'f16', chunkTokens: 512, contextTokens: undefined, system: undefined, retrievalOnly: false })
+  t.match(readOpenOptions({}, 4096), {
+    kv: 'f16',
+    draftWeights: 'auto',
+    chunkTokens: 512,
+    contextTokens: undefined,
+    system: undefined,
+    retrievalOnly: false,
+  })
 })
 
 t.test('valid values come back normalised', async (t) => {
@@ -59,6 +67,8 @@ const refused: [object, string, string, string][] = [
   [{ draftLength: 17 }, 'draftLength', 'an integer from 0 to 16 or "auto"', '17'],
   [{ draftLength: 1.5 }, 'draftLength', 'an integer', '1.5'],
   [{ draftLength: 'many' }, 'draftLength', '"auto"', '"many"'],
+  [{ draftWeights: 'q4' }, 'draftWeights', 'one of "auto", "full", "nested"', '"q4"'],
+  [{ draftWeights: null }, 'draftWeights', 'one of', 'null'],
   [{ confidence: 2 }, 'confidence', 'from 0 to 1', '2'],
   [{ temperature: Number.POSITIVE_INFINITY }, 'temperature', 'a number', 'Infinity'],
   [{ topK: -1 }, 'topK', 'at least 0', '-1'],

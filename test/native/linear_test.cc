@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "linear_products.h"
 #include "ops/backend.h"
 #include "random_matrix.h"
 #include "tap.h"
@@ -12,6 +13,7 @@
 using namespace ragdraft;
 using ops::LinearTask;
 using testing::DType;
+using testing::multiply;
 using testing::RandomMatrix;
 
 namespace {
@@ -19,25 +21,6 @@ namespace {
 std::string label(const std::string& isa, const RandomMatrix& m, int rows, int threads) {
   return isa + " " + std::string(tensor::info(m.type).name) + " " + std::to_string(m.rows) + "x" + std::to_string(m.columns) + ", " +
          std::to_string(rows) + " rows, " + std::to_string(threads) + " threads";
-}
-
-std::vector<float> multiply(ops::Backend& backend, const ops::Matrix& matrix, const float* x, int rows) {
-  std::vector<float> y(size_t(rows) * size_t(matrix.rows), -1e9f);
-  const LinearTask task{&matrix, nullptr, y.data()};
-  backend.linear({&task, 1}, x, rows);
-  return y;
-}
-
-// The inputs as the integer kernels see them: per 32, scale = max / 127 and quants to nearest even (kernel_table.h).
-std::vector<double> quantized(const float* x, int64_t columns) {
-  std::vector<double> out(static_cast<size_t>(columns));
-  for (int64_t group = 0; group < columns; group += 32) {
-    float largest = 0;
-    for (int64_t k = group; k < group + 32; ++k) largest = std::max(largest, std::fabs(x[k]));
-    const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
-    for (int64_t k = group; k < group + 32; ++k) out[size_t(k)] = double(std::nearbyint(x[k] * inverse)) * double(largest / 127.0f);
-  }
-  return out;
 }
 
 // Products in f64 of dequantised weights, and what an f32 kernel may differ by.
@@ -53,7 +36,7 @@ struct Oracle {
 Oracle product(const RandomMatrix& m, int64_t output, const float* x) {
   const std::vector<float> w = m.row(output);
   const bool integer = testing::is_integer(m.type);
-  const std::vector<double> exact(x, x + m.columns), seen = integer ? quantized(x, m.columns) : exact;
+  const std::vector<double> exact(x, x + m.columns), seen = integer ? testing::quantized(x, m.columns) : exact;
   Oracle oracle;
   const int64_t step = integer ? 32 : 1;
   for (int64_t group = 0; group < m.columns; group += step) {
@@ -180,7 +163,7 @@ TEST("bias and accumulation come once, after the sum: y = y + (sum + bias), noth
         const LinearTask tasks[] = {{matrix.get(), bias.data(), with_bias.data()},
                                     {matrix.get(), nullptr, added.data(), true},
                                     {matrix.get(), bias.data(), both.data(), true}};
-        backend->linear(tasks, x.data(), rows);
+        backend->linear(tasks, x.data(), rows, ops::Precision::kFull);
         bool right = with_bias.back() == 42.0f;
         for (size_t i = 0; i < sum.size(); ++i) {
           const float biased = sum[i] + bias[i % kOutputs];
@@ -204,7 +187,7 @@ TEST("tasks of different types and sizes that share an input equal separate call
         together.emplace_back(size_t(rows) * size_t(matrices.back()->rows));
       }
       for (size_t i = 0; i < matrices.size(); ++i) tasks.push_back({matrices[i].get(), nullptr, together[i].data()});
-      backend->linear(tasks, x.data(), rows);
+      backend->linear(tasks, x.data(), rows, ops::Precision::kFull);
       for (size_t i = 0; i < matrices.size(); ++i) CHECK_MSG(together[i] == multiply(*backend, *matrices[i], x.data(), rows), isa);
     }
   }

@@ -55,7 +55,7 @@ TEST("reference linear multiplies, adds the bias, and accumulates where asked") 
   std::vector<float> plain(4), added = {100, 100, 100, 100};
   const std::vector<ops::LinearTask> tasks = {{matrix.get(), bias.data(), plain.data(), false},
                                               {matrix.get(), nullptr, added.data(), true}};
-  backend->linear(tasks, x.data(), 2);
+  backend->linear(tasks, x.data(), 2, ops::Precision::kFull);
   CHECK((plain == std::vector<float>{16, 20, 9, 17}));
   CHECK((added == std::vector<float>{106, 100, 99, 97}));
 }
@@ -73,7 +73,7 @@ TEST("reference linear keeps its weights after their source is gone, and reads q
   }
   const std::vector<float> x(32, 1.0f);
   float y = 0;
-  backend->linear(std::vector<ops::LinearTask>{{matrix.get(), nullptr, &y, false}}, x.data(), 1);
+  backend->linear(std::vector<ops::LinearTask>{{matrix.get(), nullptr, &y, false}}, x.data(), 1, ops::Precision::kFull);
   CHECK(y == -8.0f);  // 0.5 * sum of -16..15
 }
 

@@ -13,10 +13,16 @@ const kinds = [
 ] as const
 
 /** Rows of one pass against single decodes, from the same cached prefix: logits and cache bit for bit. */
-async function check(t: Test, model: NativeModel, kv: 'f16' | 'bf16' | 'f32', depth: number): Promise<void> {
+async function check(
+  t: Test,
+  model: NativeModel,
+  kv: 'f16' | 'bf16' | 'f32',
+  depth: number,
+  precision: 'full' | 'draft' = 'full',
+): Promise<void> {
   const prompt = randomTokens(depth, tiny.vocab, depth + 1)
   const rows = randomTokens(17, tiny.vocab, 99)
-  const base = model.createSequence({ contextTokens: depth + 17, kv })
+  const base = model.createSequence({ contextTokens: depth + 17, kv, precision })
   if (depth > 0) await prefill(base, prompt)
 
   const single = base.fork()
@@ -57,6 +63,8 @@ for (const isa of binding.isas) {
           for (const kv of ['f16', 'bf16', 'f32'] as const) {
             await t.test(`depth ${depth}, ${count} threads, ${kv} KV`, (t) => check(t, model, kv, depth))
           }
+          if (kind.name === 'q8')
+            await t.test(`depth ${depth}, ${count} threads, draft precision`, (t) => check(t, model, 'f16', depth, 'draft'))
           model.close()
         }
       }

@@ -13,7 +13,7 @@ struct InputBlock {
   int rows;              // R
   int8_t* quants;        // [columns / 4][R][4]
   float* scales;         // [columns / 32][R]
-  float* scaled_sums;    // [columns / 32][R]  scale * sum of the quants, for formats with a minimum
+  float* scaled_sums;    // [columns / 32][R]  scale * sum of the quants, for formats with a minimum or a zero between two integers
   int32_t* minus8;       // [columns / 32][R]  -8 * sum of the quants: where a dot product of u - 8 starts
   int32_t* minus128;     // [columns / 32][R]  -128 * sum
   int32_t* minus32;      // [columns / 16][R]  -32 * sum of 16 quants

@@ -90,7 +90,7 @@ const PackedWeights& weights_of(const LinearTask& task) {
 // A task's panels in equal pieces for the pool.
 struct Share {
   const LinearTask* task;
-  const PackedWeights* weights;
+  PackedWeights weights;
   int64_t piece_panels;
   int first_piece;
 };
@@ -103,7 +103,7 @@ constexpr int64_t kSerialInputs = 16 << 10;   // values converted before a worke
 
 }  // namespace
 
-void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int rows) {
+void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) {
   check(!tasks.empty() && rows >= 1, Code::kInternal, "linear: no tasks or no rows");
   const int64_t columns = tasks[0].weight->columns;
   int64_t bytes = 0;
@@ -111,18 +111,18 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int r
   std::vector<Share> shares;
   shares.reserve(tasks.size());
   for (const LinearTask& task : tasks) {
-    const PackedWeights& weights = weights_of(task);
+    const PackedWeights weights = precision == Precision::kDraft ? draft_view(weights_of(task)) : weights_of(task);
     check(weights.columns == columns, Code::kInternal, "linear: tasks with different inputs");
     (is_float(weights.format) ? floats : integers) = true;
-    bytes += weights.panels * int64_t(weights.panel_bytes);
-    shares.push_back({&task, &weights, 0, 0});
+    bytes += weights.panels * int64_t(weights.read_bytes);
+    shares.push_back({&task, weights, 0, 0});
   }
   const int64_t piece_bytes = std::clamp(bytes / (pool_.threads() * kPiecesPerThread), kMinPieceBytes, kMaxPieceBytes);
   int pieces = 0;
   for (Share& share : shares) {
-    share.piece_panels = std::max<int64_t>(1, piece_bytes / int64_t(share.weights->panel_bytes));
+    share.piece_panels = std::max<int64_t>(1, piece_bytes / int64_t(share.weights.read_bytes));
     share.first_piece = pieces;
-    pieces += int((share.weights->panels + share.piece_panels - 1) / share.piece_panels);
+    pieces += int((share.weights.panels + share.piece_panels - 1) / share.piece_panels);
   }
 
   const RowBlocks blocks(rows, kernels_.linear.block_rows);
@@ -137,9 +137,9 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int r
     size_t s = shares.size() - 1;
     while (shares[s].first_piece > piece) --s;
     const Share& share = shares[s];
-    const PackedWeights& weights = *share.weights;
+    const PackedWeights& weights = share.weights;
     const int64_t first = (piece - share.first_piece) * share.piece_panels, last = std::min(first + share.piece_panels, weights.panels);
-    const int64_t step = blocks.count == 1 ? last - first : std::max<int64_t>(1, kPassBytes / int64_t(weights.panel_bytes));
+    const int64_t step = blocks.count == 1 ? last - first : std::max<int64_t>(1, kPassBytes / int64_t(weights.read_bytes));
     for (int64_t from = first; from < last; from += step)
       for (int index = 0; index < blocks.count; ++index) {
         float* y = share.task->y + int64_t(blocks.first_row(index)) * weights.rows;

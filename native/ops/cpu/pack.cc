@@ -16,6 +16,7 @@ std::unique_ptr<Matrix> CpuBackend::pack(const tensor::MatrixView& source) {
   matrix->rows = source.rows;
   matrix->columns = source.columns;
   matrix->bytes = size_t(packed.panels) * packed.panel_bytes;
+  matrix->draft_bytes = size_t(packed.panels) * draft_view(packed).read_bytes;
   matrix->memory = allocate_zeroed(matrix->bytes);
   auto* data = reinterpret_cast<uint8_t*>(matrix->memory.get());
   packed.data = data;

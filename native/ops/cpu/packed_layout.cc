@@ -47,8 +47,16 @@ PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns) {
   layout.scales = place(planes.scales);
   layout.high = place(planes.high);
   layout.low = place(planes.low);
-  layout.panel_bytes = end;
+  layout.panel_bytes = layout.read_bytes = end;
   return layout;
+}
+
+PackedWeights draft_view(PackedWeights weights) {
+  if (weights.format != PackedFormat::kQ8_0) return weights;
+  weights.format = PackedFormat::kQ8_0High;
+  weights.read_bytes = weights.low;
+  weights.low = weights.high;
+  return weights;
 }
 
 }  // namespace ragdraft::ops

@@ -20,14 +20,16 @@ namespace ragdraft::ops {
 inline constexpr int kPanelOutputs = 16;
 inline constexpr int kGroupInputs = 32;  // inputs that share an activation scale
 
-enum class PackedFormat : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ5_K, kQ6_K };
+// kQ8_0High: a Q8_0 matrix read by its scales and `high` alone. A way to read one: no matrix is stored so.
+enum class PackedFormat : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ5_K, kQ6_K, kQ8_0High };
 
 struct PackedWeights {
   PackedFormat format;
   int64_t rows, columns;   // outputs, inputs
   int64_t panels;          // ceil(rows / 16)
   size_t panel_bytes;      // distance of panels, a multiple of 64
-  size_t supers, scales, high, low;  // byte offsets within a panel; float values lie at `low`
+  size_t read_bytes;       // bytes at the start of a panel that a product reads
+  size_t supers, scales, high, low;  // byte offsets within a panel; float values lie at `low`, and nibbles that stand alone
   const uint8_t* data;     // 64-byte aligned
 };
 

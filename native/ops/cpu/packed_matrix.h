@@ -17,6 +17,9 @@ class PackedMatrix final : public Matrix {
 // Where the planes of a matrix of this type and size lie; data is nullptr.
 PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns);
 
+// The matrix as a product at Precision::kDraft reads it.
+PackedWeights draft_view(PackedWeights weights);
+
 // Fills panel `index` (panel_bytes zeroed bytes) from the rows of `source`.
 void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* panel);
 

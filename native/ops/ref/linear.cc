@@ -1,11 +1,32 @@
 // y = W x + bias, W dequantised row by row from the file's format.
+#include <cstring>
 #include <new>
 #include <string>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "ops/ref/ref.h"
 
 namespace ragdraft::ops::ref {
+namespace {
+
+constexpr int kQ8Elements = 32, kQ8Bytes = 34;  // f16 scale, 32 signed bytes
+
+bool has_draft(tensor::DType type) { return type == tensor::DType::kQ8_0; }
+
+// A row of Q8_0 blocks without the lower four bits of its quants: their mean, 7.5, stands for them.
+void dequantize_upper_half(const std::byte* row, int64_t columns, float* out) {
+  for (int64_t block = 0; block < columns / kQ8Elements; block++, row += kQ8Bytes) {
+    uint16_t scale;
+    std::memcpy(&scale, row, sizeof scale);
+    for (int i = 0; i < kQ8Elements; i++) {
+      const int upper = (int(int8_t(row[2 + i])) + 128) / 16;
+      *out++ = f16_to_f32(scale) * (float(16 * upper - 128) + 7.5f);
+    }
+  }
+}
+
+}  // namespace
 
 RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
   check(source.rows > 0 && source.columns > 0, Code::kUnsupportedModel, "a weight matrix is empty");
@@ -14,6 +35,8 @@ RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
   rows = source.rows;
   columns = source.columns;
   bytes = size_t(rows) * tensor::row_bytes(type_, columns);
+  const size_t blocks = size_t(rows) * size_t(columns) / kQ8Elements;
+  draft_bytes = has_draft(type_) ? blocks * (2 + kQ8Elements / 2) : bytes;  // what a product has to know, not what this one touches
   try {
     data_.assign(source.data, source.data + bytes);
   } catch (const std::bad_alloc&) {
@@ -21,14 +44,19 @@ RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
   }
 }
 
-void linear(std::span<const LinearTask> tasks, const float* x, int rows) {
+void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) {
   std::vector<float> weights;  // one dequantised row
   for (const LinearTask& task : tasks) {
     const tensor::MatrixView matrix = static_cast<const RefMatrix*>(task.weight)->view();
     const size_t stride = tensor::row_bytes(matrix.type, matrix.columns);
     weights.resize(size_t(matrix.columns));
     for (int64_t o = 0; o < matrix.rows; o++) {
-      tensor::dequantize_row(matrix.type, matrix.data + size_t(o) * stride, matrix.columns, weights.data());
+      const std::byte* row = matrix.data + size_t(o) * stride;
+      if (precision == Precision::kDraft && has_draft(matrix.type)) {
+        dequantize_upper_half(row, matrix.columns, weights.data());
+      } else {
+        tensor::dequantize_row(matrix.type, row, matrix.columns, weights.data());
+      }
       for (int r = 0; r < rows; r++) {
         const float* in = x + size_t(r) * size_t(matrix.columns);
         float& y = task.y[size_t(r) * size_t(matrix.rows) + size_t(o)];

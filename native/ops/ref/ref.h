@@ -23,7 +23,7 @@ class RefMatrix final : public Matrix {
 
 void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out);
 void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out);
-void linear(std::span<const LinearTask> tasks, const float* x, int rows);
+void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision);
 void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
                     const float* k, const float* v);
 void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,

@@ -30,7 +30,9 @@ class ReferenceBackend final : public Backend {
     ref::rms_norm(x, weight, epsilon, rows, dim, out);
   }
 
-  void linear(std::span<const LinearTask> tasks, const float* x, int rows) override { ref::linear(tasks, x, rows); }
+  void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) override {
+    ref::linear(tasks, x, rows, precision);
+  }
 
   void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
                       const float* k, const float* v) override {

@@ -68,6 +68,7 @@ class FakeSequence implements NativeSequence {
     readonly owner: FakeBinding,
     readonly contextTokens: number,
     readonly kv: string,
+    readonly precision: 'full' | 'draft',
     public tokens: number[] = [],
   ) {
     owner.sequences.add(this)
@@ -80,7 +81,7 @@ class FakeSequence implements NativeSequence {
   }
   fork() {
     if (this.owner.busy.has(this)) throw nativeError('ERR_BUSY')
-    return new FakeSequence(this.owner, this.contextTokens, this.kv, [...this.tokens])
+    return new FakeSequence(this.owner, this.contextTokens, this.kv, this.precision, [...this.tokens])
   }
   truncate(length: number) {
     this.tokens.length = length
@@ -105,13 +106,20 @@ class FakeModel implements NativeModel {
     const vocab = (contents.metadata['tokenizer.ggml.tokens'] as string[]).length
     const contextLength = contents.metadata['llama.context_length'] as number
     const shape = { layers: 2, embedding: 64, heads: 4, kvHeads: 2, headDim: 16, feedForward: 128, vocab, contextLength }
-    this.info = { architecture: 'llama', ...shape, weightBytes: 1000, backend: 'cpu/fake', threads: 2 }
+    this.info = {
+      architecture: 'llama',
+      ...shape,
+      weightBytes: 1000,
+      draftWeightBytes: owner.draftWeightBytes,
+      backend: 'cpu/fake',
+      threads: 2,
+    }
     owner.models.add(this)
   }
-  createSequence({ contextTokens, kv }: { contextTokens: number; kv: string }) {
+  createSequence({ contextTokens, kv, precision = 'full' }: Parameters<NativeModel['createSequence']>[0]) {
     if (this.closed) throw nativeError('ERR_CLOSED')
     if (this.owner.failures.createSequence) throw this.owner.failures.createSequence
-    return new FakeSequence(this.owner, contextTokens, kv)
+    return new FakeSequence(this.owner, contextTokens, kv, precision)
   }
   close() {
     this.closed = true
@@ -137,6 +145,8 @@ export class FakeBinding implements Binding {
   readonly loads: { path: string; threads: number; isa: string }[] = []
   /** Errors that the functions of these names end with. */
   readonly failures: Partial<Record<'readGguf' | 'loadModel' | 'prefill' | 'generate' | 'createSequence', Error & { code: string }>> = {}
+  /** Of models that are loaded, which have 1,000 bytes of weights: fewer stand for 8-bit matrices. */
+  draftWeightBytes = 530
   /** Milliseconds between two steps of any work. */
   stepMs = 0
 

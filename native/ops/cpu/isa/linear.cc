@@ -57,6 +57,7 @@ void multiply(const PackedWeights& weights, int64_t first, int64_t last, const I
     case PackedFormat::kQ4_K: return multiply_format<IntegerKernel, PackedFormat::kQ4_K>(weights, first, last, input, output);
     case PackedFormat::kQ5_K: return multiply_format<IntegerKernel, PackedFormat::kQ5_K>(weights, first, last, input, output);
     case PackedFormat::kQ6_K: return multiply_format<IntegerKernel, PackedFormat::kQ6_K>(weights, first, last, input, output);
+    case PackedFormat::kQ8_0High: return multiply_format<IntegerKernel, PackedFormat::kQ8_0High>(weights, first, last, input, output);
   }
 }
 

@@ -82,7 +82,7 @@ RAGDRAFT_INLINE void add_dots(const uint8_t* low, const uint8_t* high, const int
   if constexpr (kFormat == PackedFormat::kQ8_0) {
     add_nibbles<1, R>(low, x, dots);
     add_nibbles<16, R>(high, x, dots);
-  } else if constexpr (kFormat == PackedFormat::kQ4_0 || kFormat == PackedFormat::kQ4_K) {
+  } else if constexpr (kFormat == PackedFormat::kQ4_0 || kFormat == PackedFormat::kQ4_K || kFormat == PackedFormat::kQ8_0High) {
     add_nibbles<1, R>(low, x, dots);
   } else {
     U8x64 bits = U8x64::zero();

@@ -2,7 +2,8 @@
 //
 // Per group of inputs the 4-way dot products are exact; each output then has one chain, in ascending k:
 //   sum = fma(weight scale * input scale, float(dot), sum)
-// Symmetric formats start the dot at -zero * sum(x), formats with a minimum add fma(-minimum, input scale * sum(x), sum).
+// Symmetric formats start the dot at -zero * sum(x), formats with a minimum add fma(-minimum, input scale * sum(x), sum), and so
+// does the upper half of Q8_0, whose zero is no integer.
 // A lane is an output, so there is no reduction across lanes, and a row's chain is the same whatever rows stand beside it.
 #pragma once
 #include "ops/cpu/isa/linear_dots.h"
@@ -40,6 +41,12 @@ RAGDRAFT_INLINE void add_scaled(F32x16 scale, const float* input_scales, const I
 }
 
 template <int R>
+RAGDRAFT_INLINE void add_minimum(F32x16 minus_minimum, const float* scaled_sums, F32x16 (&sums)[R]) {
+  RAGDRAFT_UNROLL
+  for (int r = 0; r < R; ++r) sums[r] = fma(minus_minimum, F32x16::set1(scaled_sums[r]), sums[r]);
+}
+
+template <int R>
 RAGDRAFT_INLINE void start_dots(const int32_t* starts, I32x16 (&dots)[R]) {
   RAGDRAFT_UNROLL
   for (int r = 0; r < R; ++r) dots[r] = I32x16::set1(starts[r]);
@@ -64,6 +71,13 @@ RAGDRAFT_INLINE void add_group(const IntegerPanel& panel, int64_t group, const I
     start_dots<R>(input.minus32 + (2 * group + 1) * R, dots);
     add_dots<kFormat, 2, 4, R>(low, high, x, dots);
     add_scaled<R>(super * F32x16::load_s8(scales + 16), input_scales, dots, sums);
+  } else if constexpr (kFormat == PackedFormat::kQ8_0High) {  // q + 128 = 16 u + 0..15, in the mean 16 u + 7.5
+    const F32x16 scale = F32x16::load_f16(reinterpret_cast<const uint16_t*>(panel.scales) + group * 16);
+    RAGDRAFT_UNROLL
+    for (int r = 0; r < R; ++r) dots[r] = I32x16::zero();
+    add_dots<kFormat, 0, 4, R>(low, high, x, dots);
+    add_scaled<R>(scale * F32x16::set1(16.0f), input_scales, dots, sums);
+    add_minimum<R>(scale * F32x16::set1(7.5f - 128.0f), input.scaled_sums + group * R, sums);
   } else {  // Q4_K, Q5_K: 6-bit scales and minimums fit s8
     const uint16_t* super = reinterpret_cast<const uint16_t*>(panel.supers) + group / kSuperGroups * 32;
     const auto* scales = reinterpret_cast<const int8_t*>(panel.scales) + group * 32;
@@ -71,9 +85,7 @@ RAGDRAFT_INLINE void add_group(const IntegerPanel& panel, int64_t group, const I
     for (int r = 0; r < R; ++r) dots[r] = I32x16::zero();
     add_dots<kFormat, 0, 4, R>(low, high, x, dots);
     add_scaled<R>(F32x16::load_f16(super) * F32x16::load_s8(scales), input_scales, dots, sums);
-    const F32x16 minus_minimum = neg(F32x16::load_f16(super + 16) * F32x16::load_s8(scales + 16));
-    RAGDRAFT_UNROLL
-    for (int r = 0; r < R; ++r) sums[r] = fma(minus_minimum, F32x16::set1(input.scaled_sums[group * R + r]), sums[r]);
+    add_minimum<R>(neg(F32x16::load_f16(super + 16) * F32x16::load_s8(scales + 16)), input.scaled_sums + group * R, sums);
   }
 }
 

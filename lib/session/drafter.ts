@@ -1,0 +1,41 @@
+/** Who drafts for a question: the model itself, by all of its weights or by the upper half of them, another model, or nobody. */
+import { RagdraftError } from '../errors'
+import type { DraftWeights, Mode } from '../options'
+import type { ModelParts } from './model-parts'
+
+/** What drafted. */
+export interface DrafterInfo {
+  /**
+   * `self`: the model itself, `self-nested`: itself by the upper 4 bits of its 8-bit weights, `model`: the `drafter` of `open()`,
+   * `none`: nobody (modes `plain` and `rag`).
+   */
+  readonly kind: 'self' | 'self-nested' | 'model' | 'none'
+}
+
+/** What a nested drafter need not read, as a share of all weights; 0 without 8-bit matrices, 0.47 with nothing else. */
+const savedShare = ({ native }: ModelParts) => 1 - native.info.draftWeightBytes / native.info.weightBytes
+
+/** "auto" asks for this much: rounding a few matrices of a 4-bit model would cost acceptance and save no time. */
+const worthwhileShare = 0.1
+
+/** @throws ERR_INVALID_ARGUMENT if `wanted` is "nested" and the drafter cannot be that */
+export function assertDraftWeights(target: ModelParts, drafter: ModelParts, wanted: DraftWeights): void {
+  if (wanted !== 'nested') return
+  const reason =
+    drafter !== target
+      ? 'beside a drafter: another model drafts with all of its weights'
+      : savedShare(target) > 0
+        ? undefined
+        : 'for this model: it has no 8-bit (Q8_0) matrices'
+  if (reason === undefined) return
+  const message = `draftWeights must not be "nested" ${reason}`
+  throw new RagdraftError('ERR_INVALID_ARGUMENT', message, { details: { argument: 'draftWeights' } })
+}
+
+/** In `rag` mode the drafter answers and does not draft: what the user reads comes from full weights. */
+export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, wanted: DraftWeights): DrafterInfo {
+  if (mode === 'plain' || mode === 'rag') return { kind: 'none' }
+  if (drafter !== target) return { kind: 'model' }
+  const nested = wanted === 'nested' || (wanted === 'auto' && savedShare(target) >= worthwhileShare)
+  return { kind: nested ? 'self-nested' : 'self' }
+}

@@ -1,0 +1,83 @@
+/** Which weights draft: over a binding without native code, whose model has 8-bit matrices or none. */
+import t, { type Test } from 'tap'
+import type { AskOptions, DraftWeights, OpenOptions } from '../../lib/options'
+import { loadModelWith } from '../../lib/session/load-model'
+import { FakeBinding } from './helpers/fake-binding'
+
+const text = 'The keeper of the northern lighthouse hid the brass key under the seventh stair.\n\nNothing else is said of it.'
+const question = 'The keeper of the northern lighthouse hid'
+
+async function setup(t: Test, { draftWeightBytes = 530 } = {}) {
+  const binding = new FakeBinding()
+  binding.draftWeightBytes = draftWeightBytes
+  const model = await loadModelWith(binding, 'fake.gguf')
+  t.teardown(() => model.close())
+  /** Asks once; what the sequences were made for, and what the statistics say. */
+  const run = async (open: OpenOptions, ask: AskOptions = {}) => {
+    const doc = await model.open(text, open)
+    const { stats } = await doc.ask(question, { maxTokens: 8, ...ask })
+    const { target, drafter } = binding.requests.at(-1)!
+    await doc.close()
+    return [
+      stats.drafter.kind,
+      target && (target as { precision?: string }).precision,
+      drafter && (drafter as { precision?: string }).precision,
+    ]
+  }
+  return { binding, model, run }
+}
+
+t.test('a model with 8-bit matrices drafts by their upper half, unless told to use all', async (t) => {
+  const { model, run } = await setup(t)
+  t.match(model.info, { weightBytes: 1000, draftWeightBytes: 530 })
+  const nested = ['self-nested', 'full', 'draft']
+  const full = ['self', 'full', 'full']
+  for (const mode of ['lossless', 'exact', 'paper'] as const) {
+    t.same(await run({}, { mode }), nested, `${mode}: the target is read in full`)
+    t.same(await run({ draftWeights: 'full' }, { mode }), full)
+  }
+  t.same(await run({ draftWeights: 'nested' }), nested)
+  t.same(await run({ drafter: model }), nested, 'itself, named as drafter')
+  t.same(await run({}, { draftWeights: 'full' }), full, 'the question decides')
+  t.same(await run({ draftWeights: 'full' }, { draftWeights: 'auto' }), nested)
+  t.same(await run({ draftWeights: 'full' }, { draftWeights: 'nested' }), nested)
+})
+
+t.test('a model without 8-bit matrices drafts by all of its weights, and refuses "nested"', async (t) => {
+  const { model, binding, run } = await setup(t, { draftWeightBytes: 1000 })
+  t.same(await run({}), ['self', 'full', 'full'])
+  t.same(await run({ draftWeights: 'full' }), ['self', 'full', 'full'])
+  const refusal = {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: 'draftWeights must not be "nested" for this model: it has no 8-bit (Q8_0) matrices',
+    details: { argument: 'draftWeights' },
+  }
+  const before = binding.prefilled.length
+  await t.rejects(model.open(text, { draftWeights: 'nested' }), refusal)
+  t.equal(binding.prefilled.length, before, 'before the document is read')
+  await t.rejects(run({}, { draftWeights: 'nested' }), refusal)
+})
+
+t.test('a model with few 8-bit matrices drafts by all of its weights, unless told otherwise', async (t) => {
+  const { run } = await setup(t, { draftWeightBytes: 950 })
+  t.same(await run({}), ['self', 'full', 'full'])
+  t.same(await run({ draftWeights: 'nested' }), ['self-nested', 'full', 'draft'])
+})
+
+t.test('another model drafts by all of its weights, and "nested" beside it is refused', async (t) => {
+  const { model, binding, run } = await setup(t)
+  const drafter = await loadModelWith(binding, 'fake.gguf')
+  t.teardown(() => drafter.close())
+  for (const draftWeights of ['auto', 'full', undefined] satisfies (DraftWeights | undefined)[])
+    t.same(await run({ drafter, draftWeights }), ['model', 'full', 'full'])
+  const refusal = { code: 'ERR_INVALID_ARGUMENT', message: /^draftWeights must not be "nested" beside a drafter/ }
+  await t.rejects(model.open(text, { drafter, draftWeights: 'nested' }), refusal)
+  await t.rejects(run({ drafter }, { draftWeights: 'nested' }), refusal)
+})
+
+t.test('where nobody drafts, nothing is read by halves: rag answers come from full weights', async (t) => {
+  const { run } = await setup(t)
+  t.same(await run({}, { mode: 'plain' }), ['none', 'full', null])
+  t.same(await run({}, { mode: 'rag' }), ['none', null, 'full'])
+  t.same(await run({ retrievalOnly: true, draftWeights: 'nested' }), ['none', null, 'full'])
+})

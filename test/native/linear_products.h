@@ -1,0 +1,32 @@
+// Single products through a backend, and the inputs as its integer kernels see them.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "ops/backend.h"
+
+namespace testing {
+
+// [rows, matrix.rows]
+inline std::vector<float> multiply(ragdraft::ops::Backend& backend, const ragdraft::ops::Matrix& matrix, const float* x, int rows,
+                                   ragdraft::ops::Precision precision = ragdraft::ops::Precision::kFull) {
+  std::vector<float> y(size_t(rows) * size_t(matrix.rows), -1e9f);
+  const ragdraft::ops::LinearTask task{&matrix, nullptr, y.data()};
+  backend.linear({&task, 1}, x, rows, precision);
+  return y;
+}
+
+// Per 32, scale = max / 127 and quants to nearest even (kernel_table.h).
+inline std::vector<double> quantized(const float* x, int64_t columns) {
+  std::vector<double> out(static_cast<size_t>(columns));
+  for (int64_t group = 0; group < columns; group += 32) {
+    float largest = 0;
+    for (int64_t k = group; k < group + 32; ++k) largest = std::max(largest, std::fabs(x[k]));
+    const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
+    for (int64_t k = group; k < group + 32; ++k) out[size_t(k)] = double(std::nearbyint(x[k] * inverse)) * double(largest / 127.0f);
+  }
+  return out;
+}
+
+}  // namespace testing
