@@ -26,6 +26,7 @@ export const flags = {
     help: `of a model that drafts for itself: ${draftWeightKinds.join(', ')} (default: auto = nested for 8-bit models)`,
     option: 'draftWeights',
   },
+  'no-ngram': { type: 'boolean', help: 'do not propose what the excerpts or the answer have said before' },
   'max-tokens': { type: 'string', value: 'N', help: 'length of an answer at most (default: 256)', option: 'maxTokens' },
   temperature: { type: 'string', value: 'T', help: '0 = always the likeliest token (default: 0)' },
   'top-k': { type: 'string', value: 'N', help: 'sample among the N likeliest tokens (default: 0 = all)', option: 'topK' },
@@ -103,6 +104,7 @@ export function askOptions(values: Values): AskOptions {
   const options = {
     mode: stringFlag(values, 'mode') as AskOptions['mode'],
     transfer: numberFlag(values, 'eta'),
+    ngram: values['no-ngram'] !== true,
     draftLength: draftLength === 'auto' ? ('auto' as const) : numberFlag(values, 'draft-length'),
     maxTokens: numberFlag(values, 'max-tokens'),
     temperature: numberFlag(values, 'temperature'),

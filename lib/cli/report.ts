@@ -1,5 +1,6 @@
 /** How results look: the text on stderr behind an answer, and the JSON object. */
 import type { AnswerResult, AnswerStats } from '../session/answer'
+import { speculationText } from '../session/speculation'
 
 const ms = (value: number) => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`)
 const round = (value: number) => Math.round(value * 1000) / 1000
@@ -24,6 +25,7 @@ export function statsText(stats: AnswerStats): string {
     `first token after ${ms(stats.timeToFirstTokenMs)}`,
     `${stats.decodeTokens} tokens at ${stats.decodeTokensPerSecond.toFixed(1)}/s`,
     ...drafts,
+    ...[speculationText(stats.speculation)].filter(Boolean),
   ].join(', ')
 }
 

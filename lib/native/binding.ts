@@ -66,6 +66,14 @@ export interface NativeSequence {
   readonly closed: boolean
 }
 
+/** What the cost model holds to be true at the end of an answer. Costs are 0 where nothing was measured. */
+export interface NativeEstimates {
+  readonly draftStepMs: number
+  readonly verifyMs: number[] // [i]: of a pass of the target over i + 1 rows, 17 entries
+  readonly acceptance: number // of a drafted token, if those before it stood
+  readonly ngramAcceptance: number // of an n-gram's token before the target, used or not; 0 before any
+}
+
 export interface NativeStats {
   readonly rounds: number
   readonly drafted: number
@@ -73,8 +81,15 @@ export interface NativeStats {
   readonly decodeTokens: number
   readonly draftedByPosition: number[]
   readonly acceptedByPosition: number[]
+  readonly roundsOff: number
+  readonly roundsModel: number
+  readonly roundsCascade: number
+  readonly roundsNgram: number
+  readonly ngramProposed: number
+  readonly ngramAccepted: number
   readonly draftMs: number
   readonly verifyMs: number
+  readonly estimates: NativeEstimates
   readonly finish: 'stop' | 'length' | 'context' | 'none' // none: cancelled
 }
 
@@ -100,6 +115,8 @@ export interface GenerateRequest {
   readonly maxTokens: number
   readonly stopTokens: Int32Array
   readonly validTokens: number
+  readonly ngram: boolean // propose from repeated text: costs change, laws do not
+  readonly ngramSource: Int32Array // what comes before the answer and may be quoted: the drafter's whole prompt
 }
 
 export type Done<T> = (error: (Error & { code: string }) | null, result: T | undefined) => void

@@ -1,6 +1,7 @@
 /** An answer on its way: a Promise of the result and an AsyncIterable of its text, whichever the caller needs. */
 import type { Mode } from '../options'
 import type { DrafterInfo } from './drafter'
+import type { SpeculationStats } from './speculation'
 
 /** A span of the document that the answer quotes, in UTF-16 code units, half-open. */
 export interface Citation {
@@ -41,6 +42,8 @@ export interface AnswerStats {
   readonly accepted: number
   /** [i]: how often the i-th drafted token of a round was accepted; as long as the longest draft. */
   readonly acceptedByPosition: readonly number[]
+  /** What was chosen to draft, round by round, and why. */
+  readonly speculation: SpeculationStats
 }
 
 /** Why the answer ended: the model's stop token, `maxTokens`, a full context, or one of the `stop` strings. */

@@ -13,6 +13,7 @@ import { callSync } from './native-call'
 import { prefill } from './prefill'
 import { contextOverflow, type Reading } from './reading'
 import { linkSignals } from './scope'
+import { speculationStats } from './speculation'
 
 /** Publishes `{ finishReason, stats }` of every answer that was completed. */
 const answers = channel('ragdraft:answer')
@@ -98,6 +99,7 @@ function requestOf({ target, drafter }: QuestionContext, sequences: Sequences, p
     transfer,
     plausibility,
     transferTemperature,
+    ngram,
     confidence,
     temperature,
     topK,
@@ -129,6 +131,8 @@ function requestOf({ target, drafter }: QuestionContext, sequences: Sequences, p
     maxTokens,
     stopTokens: Int32Array.from((mode === 'rag' ? drafter : target).tokenizer.stopTokens),
     validTokens: target.vocabulary.length,
+    ngram,
+    ngramSource: prompts.draft?.tokens ?? new Int32Array(),
   }
 }
 
@@ -173,6 +177,7 @@ export async function answerQuestion(
       drafted: native.drafted,
       accepted: native.accepted,
       acceptedByPosition: native.acceptedByPosition.slice(0, longest),
+      speculation: speculationStats(native),
     }
     if (answers.hasSubscribers) answers.publish({ finishReason, stats })
     return {

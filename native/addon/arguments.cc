@@ -10,6 +10,11 @@ Napi::Error to_js(Napi::Env env, const Error& error) {
 
 void throw_invalid(Napi::Env env, const std::string& message) { throw to_js(env, Error(Code::kInvalidArgument, message)); }
 
+bool boolean_argument(const Napi::Value& value, const char* name) {
+  if (!value.IsBoolean()) throw_invalid(value.Env(), std::string(name) + " must be true or false");
+  return value.As<Napi::Boolean>().Value();
+}
+
 std::string string_argument(const Napi::Value& value, const char* name) {
   if (!value.IsString()) throw_invalid(value.Env(), std::string(name) + " must be a string");
   return value.As<Napi::String>().Utf8Value();

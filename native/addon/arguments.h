@@ -29,6 +29,7 @@ auto guarded(Napi::Env env, Body&& body) {
 }
 
 // All of these throw ERR_INVALID_ARGUMENT; `name` is what the message calls the argument. JavaScript thread.
+bool boolean_argument(const Napi::Value& value, const char* name);
 std::string string_argument(const Napi::Value& value, const char* name);
 Napi::Object object_argument(const Napi::Value& value, const char* name);
 Napi::Function function_argument(const Napi::Value& value, const char* name);

@@ -28,6 +28,17 @@ const char* finish_name(spec::Finish finish) {
   return "none";
 }
 
+Napi::Object estimates_object(Napi::Env env, const spec::CostModel& costs) {
+  Napi::Array verify = Napi::Array::New(env, kMaxVerifyRows);
+  for (int rows = 1; rows <= kMaxVerifyRows; rows++) verify.Set(uint32_t(rows - 1), costs.verify_ms(rows));
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("draftStepMs", costs.draft_ms());
+  o.Set("verifyMs", verify);
+  o.Set("acceptance", costs.acceptance());
+  o.Set("ngramAcceptance", costs.ngram_acceptance());
+  return o;
+}
+
 }  // namespace
 
 engine::GenerateRequest generate_request(const Napi::Value& value) {
@@ -63,6 +74,8 @@ engine::GenerateRequest generate_request(const Napi::Value& value) {
   p.seed = bigint_argument(o.Get("seed"), "seed");
   p.max_tokens = integer("maxTokens", 1, kMaxInt);
   p.stop_tokens = tokens_argument(o.Get("stopTokens"), "stopTokens");
+  p.ngram = boolean_argument(o.Get("ngram"), "ngram");
+  p.ngram_source = tokens_argument(o.Get("ngramSource"), "ngramSource");
   p.valid_tokens = integer("validTokens", 0, kMaxInt);
   return r;
 }
@@ -81,6 +94,14 @@ Napi::Object stats_object(Napi::Env env, const engine::Generated& result) {
   o.Set("decodeTokens", double(s.decode_tokens));
   o.Set("draftedByPosition", counts(s.drafted_by_position));
   o.Set("acceptedByPosition", counts(s.accepted_by_position));
+  const auto rounds = [&](spec::Source source) { return double(s.rounds_by_source[size_t(source)]); };
+  o.Set("roundsOff", rounds(spec::Source::kNone));
+  o.Set("roundsModel", rounds(spec::Source::kModel));
+  o.Set("roundsCascade", rounds(spec::Source::kCascade));
+  o.Set("roundsNgram", rounds(spec::Source::kNgram));
+  o.Set("ngramProposed", double(s.ngram_proposed));
+  o.Set("ngramAccepted", double(s.ngram_accepted));
+  o.Set("estimates", estimates_object(env, result.costs));
   o.Set("draftMs", s.draft_ms);
   o.Set("verifyMs", s.verify_ms);
   o.Set("finish", finish_name(result.finish));

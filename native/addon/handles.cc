@@ -154,7 +154,7 @@ Napi::Value SequenceHandle::kv_bytes(const Napi::CallbackInfo& info) {
 Napi::Value SequenceHandle::fork(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const engine::Lease lease(get(info.This(), "this"));
-    return wrap_session(info.Env(), std::make_shared<engine::Session>(lease->model, lease->sequence->fork(), lease->precision));
+    return wrap_session(info.Env(), std::make_shared<engine::Session>(lease->model, lease->sequence->fork(), lease->precision, lease->history));
   });
 }
 

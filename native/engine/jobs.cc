@@ -141,7 +141,7 @@ class Generate final : public Job {
     return decoder_.finish() != spec::Finish::kNone;
   }
   void finish() override {
-    const Generated result{decoder_.stats(), decoder_.finish()};
+    const Generated result{decoder_.stats(), decoder_.finish(), decoder_.costs()};
     release();
     done_(nullptr, result);
   }
@@ -149,7 +149,7 @@ class Generate final : public Job {
     // A round that broke off has left drafts in the caches.
     if (target_) target_->sequence->truncate(std::min(target_committed_, target_->sequence->length()));
     if (drafter_) drafter_->sequence->truncate(std::min(drafter_committed_, drafter_->sequence->length()));
-    const Generated so_far{decoder_.stats(), decoder_.finish()};
+    const Generated so_far{decoder_.stats(), decoder_.finish(), decoder_.costs()};
     release();
     done_(&error, so_far);
   }
@@ -189,6 +189,11 @@ std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<
 }
 
 std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done) {
+  if (request.target && request.drafter) {
+    constexpr int kModes = int(spec::Mode::kPaper) + 1;
+    const int variant = int(request.drafter->precision) * kModes + int(request.params.mode);
+    request.params.costs = request.target->history->of(request.drafter->model, variant);
+  }
   return std::make_shared<Generate>(std::move(request), std::move(on_tokens), std::move(done));
 }
 

@@ -42,7 +42,9 @@ struct GenerateRequest {
 struct Generated {
   spec::DecodeStats stats;
   spec::Finish finish = spec::Finish::kNone;
+  spec::CostModel costs;  // as they were at the end
 };
+// Answers from forks of one sequence with one drafter, in one mode, share what they learn of costs and acceptance.
 // Whatever ends it, both sequences hold prompt + committed answer but for the last token (or less of the prompt, when aborted
 // before the first round). An error comes with the statistics so far. Throws kBusy and what spec::Decoder throws.
 std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done);

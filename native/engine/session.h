@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "engine/cost_history.h"
 #include "kv/sequence.h"
 #include "model/transformer.h"
 
@@ -12,11 +13,13 @@ namespace ragdraft::engine {
 using Model = model::Transformer;
 
 struct Session {
-  Session(std::shared_ptr<Model> model, std::unique_ptr<kv::Sequence> sequence, ops::Precision precision)
-      : model(std::move(model)), sequence(std::move(sequence)), precision(precision) {}
+  Session(std::shared_ptr<Model> model, std::unique_ptr<kv::Sequence> sequence, ops::Precision precision,
+          std::shared_ptr<CostHistory> history = std::make_shared<CostHistory>())
+      : model(std::move(model)), sequence(std::move(sequence)), precision(precision), history(std::move(history)) {}
   const std::shared_ptr<Model> model;  // declared first: pages die before the backend that owns their memory
   const std::unique_ptr<kv::Sequence> sequence;
   const ops::Precision precision;  // of every pass over the sequence
+  const std::shared_ptr<CostHistory> history;  // of answers from this sequence and its forks
   std::atomic<bool> busy{false};   // a job or a call uses the sequence
 };
 

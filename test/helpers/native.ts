@@ -68,6 +68,8 @@ export const greedyDefaults = {
   maxTokens: 32,
   stopTokens: new Int32Array(),
   validTokens: 0,
+  ngram: true,
+  ngramSource: new Int32Array(),
 } as const satisfies GenerateRequest
 
 export function generate(request: Partial<GenerateRequest>): Promise<Generated> {

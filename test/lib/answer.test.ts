@@ -20,6 +20,18 @@ const result = (text: string): AnswerResult => ({
     drafted: 0,
     accepted: 0,
     acceptedByPosition: [],
+    speculation: {
+      roundsOff: 3,
+      roundsModel: 0,
+      roundsCascade: 0,
+      roundsNgram: 0,
+      meanDraftLength: 0,
+      ngramProposed: 0,
+      ngramAccepted: 0,
+      draftMs: 0,
+      verifyMs: 0,
+      estimates: { draftStepMs: 0, verifyMs: [], acceptance: 0, ngramAcceptance: 0 },
+    },
   },
 })
 

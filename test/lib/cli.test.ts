@@ -102,6 +102,16 @@ t.test('ask prints the answer alone on stdout, the rest on stderr', async (t) =>
   assertClean(t, cli)
 })
 
+t.test('--no-ngram switches n-grams off; the statistics tell how rounds drafted', async (t) => {
+  const cli = commandLine()
+  const { stderr } = await result(cli, ...base)
+  t.equal(cli.binding.requests[0]!.ngram, true)
+  t.match(stderr, /rounds: \d+ model/)
+  const without = commandLine()
+  await result(without, ...base, '--no-ngram')
+  t.equal(without.binding.requests[0]!.ngram, false)
+})
+
 t.test('ask --json prints exactly one object with the promised keys', async (t) => {
   const cli = commandLine()
   const { code, stdout } = await result(cli, ...base, '--json', '--drafter', 'd.gguf', '--draft-length', '3')

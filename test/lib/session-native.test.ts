@@ -41,9 +41,27 @@ t.test('lossless answers do not depend on the draft length or on what the drafte
     t.equal(text, plain.text, `${draftLength}`)
     if (draftLength === 5) t.ok(stats.accepted > 0 && stats.acceptedByPosition.length <= 5)
   }
+  const unquoted = await doc.ask(question, { ngram: false, maxTokens: 60 })
+  t.equal(unquoted.text, plain.text, 'without n-grams')
+  t.equal(unquoted.stats.speculation.ngramProposed, 0)
   const wrong = doc.chunks.findIndex((chunk) => chunk.end <= place.start)
   const misled = await doc.ask(question, { chunks: [wrong], maxTokens: 60, draftLength: 4 })
   t.equal(misled.text, plain.text, 'wrong chunks')
+})
+
+t.test('statistics tell what was chosen; what a question measured the next one knows', async (t) => {
+  await using model = await openModel()
+  await using doc = await model.open(text)
+  const first = (await doc.ask(question, { maxTokens: 60 })).stats
+  const { roundsOff, roundsModel, roundsCascade, roundsNgram, ngramProposed, ngramAccepted, estimates } = first.speculation
+  t.equal(roundsOff + roundsModel + roundsCascade + roundsNgram, first.rounds)
+  t.ok(ngramAccepted <= ngramProposed)
+  t.ok(first.speculation.verifyMs > 0 && estimates.verifyMs.length === 17 && estimates.verifyMs[0]! > 0)
+  t.ok(estimates.draftStepMs > 0 && estimates.acceptance > 0 && estimates.acceptance <= 1)
+  const short = async (mode: 'lossless' | 'exact') => (await doc.ask(question, { mode, maxTokens: 1 })).stats.speculation
+  // One token leaves no room for a draft: the cost of a drafter's step is known from the first question.
+  t.ok((await short('lossless')).estimates.draftStepMs > 0)
+  t.not((await short('exact')).estimates.draftStepMs, estimates.draftStepMs, 'each mode learns for itself')
 })
 
 t.test('questions at the same time get the answers that they get alone', async (t) => {

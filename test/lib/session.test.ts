@@ -62,6 +62,8 @@ t.test('a question is answered from the document, with citation, chunks and stat
   t.same(stats.acceptedByPosition, [1, 1, 1], 'as long as the longest draft')
   t.ok(stats.prefillMs >= 0 && stats.timeToFirstTokenMs >= stats.prefillMs && stats.decodeTokensPerSecond > 0)
   t.ok(stats.rounds > 0 && stats.drafted > 0 && stats.accepted > 0)
+  t.match(stats.speculation, { roundsOff: 0, roundsModel: stats.rounds, meanDraftLength: stats.drafted / stats.rounds })
+  t.equal(stats.speculation.estimates.verifyMs.length, 17)
 })
 
 t.test('target and drafter get their own prompts: the whole document and the chunks', async (t) => {
@@ -170,6 +172,10 @@ t.test('options reach the native request', async (t) => {
   t.same([...binding.requests[0]!.stopTokens].includes(257), true)
   await doc.ask(question, ask)
   t.equal(binding.requests[1]!.draftLength, -1, 'auto')
+  t.equal(binding.requests[1]!.ngram, true)
+  t.same([...binding.requests[1]!.ngramSource], binding.prompts[1]!.drafter, 'the drafter may quote its whole prompt')
+  await doc.ask(question, { ...ask, ngram: false })
+  t.equal(binding.requests[2]!.ngram, false)
 })
 
 t.test('explicit chunks replace retrieval, and a wrong choice does not change the target', async (t) => {

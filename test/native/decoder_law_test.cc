@@ -161,6 +161,31 @@ TEST("a confidence threshold shortens drafts without changing the law of lossles
   }
 }
 
+TEST("n-grams change no law: checked by the drafter in all modes, by the target in lossless") {
+  Setup setup;
+  setup.target_ms = 10;
+  setup.drafter_ms = 5;
+  for (const Mode mode : {Mode::kLossless, Mode::kExact, Mode::kPaper}) {
+    for (const bool direct : {false, true}) {
+      if (direct && mode != Mode::kLossless) continue;
+      setup.drafter_ms = direct ? 1000 : 5;
+      DecodeParams params = short_sample(mode, direct ? -1 : 2);
+      params.ngram_source = {1, 4, 0, 3, 2, 0, 1, 4, 0};  // the answer may begin with 3, 2
+      params.costs = std::make_shared<ragdraft::spec::CostModel>();
+      for (int i = 0; i < 8; i++) {
+        params.costs->record({.drafted = 2, .draft_steps = 2, .draft_ms = 2 * setup.drafter_ms, .check_rows = 2, .check_ms = setup.drafter_ms, .verify_ms = 10});
+        params.costs->record({.verify_ms = 10});
+      }
+      const DecodeStats stats = fixture::run(setup, params).stats;
+      CHECK(rounds_of(stats, direct ? Source::kNgram : Source::kCascade) > 0);
+      DecodeParams law = params;
+      if (direct) law.draft_length = 0;  // the text of plain decoding
+      const double p = chi_square::test(sample_sequences(setup, params), Enumeration(setup, law).law());
+      CHECK_MSG(p > kAccepted, "mode " + std::to_string(int(mode)) + (direct ? ", direct" : ", cascade") + ", p-value " + std::to_string(p));
+    }
+  }
+}
+
 TEST("wrong laws are rejected: p for exact and paper, p_hat for lossless, another temperature") {
   const Setup setup;
   const auto lossless = Enumeration(setup, short_sample(Mode::kLossless, 2)).law();

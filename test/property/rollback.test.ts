@@ -6,6 +6,7 @@ import { generate, loadModel, prefill, randomTokens } from '../helpers/native'
 const prompt = randomTokens(300, tiny.vocab, 3)
 const draftPrompt = [...prompt.slice(0, 20), ...prompt.slice(150)]
 const draftLengths = [0, 1, 2, 3, 5, 8, 10, 16, -1]
+const ngrams = [true, false]
 
 async function primed(model: NativeModel, tokens: readonly number[]): Promise<NativeSequence> {
   const sequence = model.createSequence({ contextTokens: tokens.length + 200, kv: 'f16' })
@@ -43,6 +44,8 @@ t.test('lossless greedy is plain greedy for every draft length and drafter, and 
   t.equal(plain.tokens.length, maxTokens)
   t.ok(new Set(plain.tokens).size > 3, 'the text is not one token over and over')
 
+  let proposed = 0
+  let confirmed = 0
   const drafters = [
     { name: 'itself on the whole text', model: target, tokens: prompt },
     { name: 'itself on an excerpt', model: target, tokens: draftPrompt },
@@ -51,33 +54,42 @@ t.test('lossless greedy is plain greedy for every draft length and drafter, and 
   ]
   for (const drafter of drafters) {
     for (const draftLength of draftLengths) {
-      const sequences = { target: base.fork(), drafter: await primed(drafter.model, drafter.tokens) }
-      const { tokens, stats } = await generate({
-        mode: 'lossless',
-        ...sequences,
-        targetPending: Int32Array.of(prompt.at(-1)!),
-        drafterPending: Int32Array.of(drafter.tokens.at(-1)!),
-        draftLength,
-        maxTokens,
-      })
-      const what = `${drafter.name}, draft length ${draftLength < 0 ? 'auto' : draftLength}`
-      t.same(tokens, plain.tokens, what)
-      if (drafter.tokens === prompt && draftLength > 0)
-        t.equal(stats.accepted, stats.drafted, `${what}: the same model on the same text is never rejected`)
-      if (drafter.model === other && draftLength > 0) t.ok(stats.accepted < stats.drafted, `${what}: rejections happened`)
-      t.equal(
-        sequences.target.fingerprint(),
-        await freshPrint(target, [...prompt, ...tokens], sequences.target.length),
-        `${what}: target cache`,
-      )
-      t.equal(
-        sequences.drafter.fingerprint(),
-        await freshPrint(drafter.model, [...drafter.tokens, ...tokens], sequences.drafter.length),
-        `${what}: drafter cache`,
-      )
-      t.ok(sequences.target.length >= prompt.length + tokens.length - 1)
+      for (const ngram of ngrams) {
+        const sequences = { target: base.fork(), drafter: await primed(drafter.model, drafter.tokens) }
+        const { tokens, stats } = await generate({
+          mode: 'lossless',
+          ...sequences,
+          targetPending: Int32Array.of(prompt.at(-1)!),
+          drafterPending: Int32Array.of(drafter.tokens.at(-1)!),
+          draftLength,
+          ngram,
+          // Random text quotes nothing: half of what will be written makes some proposals right.
+          ngramSource: Int32Array.from([...plain.tokens.slice(0, maxTokens / 2), ...drafter.tokens]),
+          maxTokens,
+        })
+        const what = `${drafter.name}, draft length ${draftLength < 0 ? 'auto' : draftLength}, n-grams ${ngram ? 'on' : 'off'}`
+        t.same(tokens, plain.tokens, what)
+        proposed += stats.ngramProposed
+        confirmed += stats.ngramAccepted
+        if (!ngram) t.equal(stats.ngramProposed + stats.roundsCascade + stats.roundsNgram, 0)
+        if (drafter.tokens === prompt && draftLength > 0)
+          t.equal(stats.accepted, stats.drafted, `${what}: the same model on the same text is never rejected`)
+        if (drafter.model === other && draftLength > 0) t.ok(stats.accepted < stats.drafted, `${what}: rejections happened`)
+        t.equal(
+          sequences.target.fingerprint(),
+          await freshPrint(target, [...prompt, ...tokens], sequences.target.length),
+          `${what}: target cache`,
+        )
+        t.equal(
+          sequences.drafter.fingerprint(),
+          await freshPrint(drafter.model, [...drafter.tokens, ...tokens], sequences.drafter.length),
+          `${what}: drafter cache`,
+        )
+        t.ok(sequences.target.length >= prompt.length + tokens.length - 1)
+      }
     }
   }
+  t.ok(proposed > 0 && confirmed > 0, `n-grams were used: ${confirmed} of ${proposed} tokens confirmed`)
   for (const model of [target, other, larger]) model.close()
 })
 
@@ -87,19 +99,23 @@ t.test('exact mode gives one text for every draft length, greedy and sampled', a
   const drafter = await primed(model, draftPrompt)
   for (const temperature of [0, 0.8]) {
     const texts = []
-    for (const draftLength of [0, 1, 4, 11, 16]) {
-      const run = await generate({
-        mode: 'exact',
-        target: target.fork(),
-        drafter: drafter.fork(),
-        targetPending: Int32Array.of(prompt.at(-1)!),
-        drafterPending: Int32Array.of(draftPrompt.at(-1)!),
-        draftLength,
-        temperature,
-        seed: 11n,
-        maxTokens: 40,
-      })
-      texts.push(run.tokens)
+    for (const draftLength of [0, 1, 4, 11, 16, -1]) {
+      for (const ngram of ngrams) {
+        const run = await generate({
+          mode: 'exact',
+          target: target.fork(),
+          drafter: drafter.fork(),
+          targetPending: Int32Array.of(prompt.at(-1)!),
+          drafterPending: Int32Array.of(draftPrompt.at(-1)!),
+          draftLength,
+          ngram,
+          ngramSource: Int32Array.from(draftPrompt),
+          temperature,
+          seed: 11n,
+          maxTokens: 40,
+        })
+        texts.push(run.tokens)
+      }
     }
     for (const text of texts.slice(1)) t.same(text, texts[0], `temperature ${temperature}`)
   }

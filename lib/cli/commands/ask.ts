@@ -15,6 +15,7 @@ export const ask: Command = {
     'mode',
     'eta',
     'draft-length',
+    'no-ngram',
     'draft-weights',
     'max-tokens',
     'temperature',

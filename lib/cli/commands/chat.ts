@@ -95,6 +95,7 @@ export const chat: Command = {
     'mode',
     'eta',
     'draft-length',
+    'no-ngram',
     'draft-weights',
     'max-tokens',
     'temperature',

@@ -1,0 +1,54 @@
+/** What the cost model chose for an answer, and why. */
+import type { NativeStats } from '../native/binding'
+
+/** How the rounds of an answer drafted, and the estimates that the choices rest on. Times in ms. */
+export interface SpeculationStats {
+  /** Plain steps of the target: drafting did not pay, or there was no room for it. */
+  readonly roundsOff: number
+  /** Rounds drafted token by token. */
+  readonly roundsModel: number
+  /** Rounds in which the drafter checked an n-gram proposal in one pass, and perhaps drafted on. */
+  readonly roundsCascade: number
+  /** Rounds in which the target checked an n-gram proposal itself (`lossless`). */
+  readonly roundsNgram: number
+  /** Drafted tokens per round that drafted; 0 without any. */
+  readonly meanDraftLength: number
+  /** Tokens proposed from repeated text, and how many of them the drafter or the target confirmed. */
+  readonly ngramProposed: number
+  readonly ngramAccepted: number
+  /** Time spent drafting and verifying. */
+  readonly draftMs: number
+  readonly verifyMs: number
+  /** At the end of the answer; kept for the next question to the document. Costs are 0 where nothing was measured. */
+  readonly estimates: {
+    /** Of one step of the drafter. */
+    readonly draftStepMs: number
+    /** [i]: of a pass of the target over i + 1 tokens, 17 entries. */
+    readonly verifyMs: readonly number[]
+    /** Probability that a drafted token stands if those before it do. */
+    readonly acceptance: number
+    /** The same of an n-gram's token before the target, whether it was used or not; 0 before any. */
+    readonly ngramAcceptance: number
+  }
+}
+
+export function speculationStats(native: NativeStats): SpeculationStats {
+  const { roundsOff, roundsModel, roundsCascade, roundsNgram, ngramProposed, ngramAccepted, draftMs, verifyMs, estimates } = native
+  const drafting = roundsModel + roundsCascade + roundsNgram
+  const meanDraftLength = drafting > 0 ? native.drafted / drafting : 0
+  return { roundsOff, roundsModel, roundsCascade, roundsNgram, meanDraftLength, ngramProposed, ngramAccepted, draftMs, verifyMs, estimates }
+}
+
+/** "rounds: 3 off, 10 model, 2 cascade, 4 n-gram (60 of 64 proposed tokens confirmed)"; "" where nothing could be drafted. */
+export function speculationText(stats: SpeculationStats): string {
+  const kinds: [number, string][] = [
+    [stats.roundsOff, 'off'],
+    [stats.roundsModel, 'model'],
+    [stats.roundsCascade, 'cascade'],
+    [stats.roundsNgram, 'n-gram'],
+  ]
+  if (kinds.slice(1).every(([count]) => count === 0)) return ''
+  const rounds = kinds.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`)
+  const ngrams = stats.ngramProposed > 0 ? ` (${stats.ngramAccepted} of ${stats.ngramProposed} proposed tokens confirmed)` : ''
+  return `rounds: ${rounds.join(', ')}${ngrams}`
+}
