@@ -1,45 +1,98 @@
-/** What every suite reports: rows of one shape, as JSON and as a table. */
+/** What every suite reports: rows of one shape, with the machine, the commit and the machine's measured peaks. */
 import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
 import * as os from 'node:os'
+import * as path from 'node:path'
+import type { Peaks } from './native-programs'
 
 export interface Row {
   readonly suite: string
   readonly engine: 'ragdraft' | 'node-llama-cpp'
   readonly model: string
-  readonly metric: 'prefill' | 'decode' | 'verify'
+  readonly metric: 'prefill' | 'decode' | 'verify' | 'answer'
   /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify. */
   readonly rows: number
   /** Tokens in the context before the pass. */
   readonly depth: number
+  /** Number type of keys and values; empty where there are none. */
   readonly kv: string
-  /** Median time of one pass. */
+  /** Median time, ms: of one pass; for the metric "answer" of one token of the answer. */
   readonly ms: number
   readonly runs: number
+  /** How the engine was set, where a suite tries several settings. */
+  readonly setting?: string
+  /** The fastest of the settings that are compared: the peer's with or without flash attention, ours of several draft lengths. */
+  readonly best?: boolean
+  /** Suite kernels: rates, and per cent of what the machine's peaks allow (memory, arithmetic, the tighter of both). */
+  readonly gbps?: number
+  readonly gops?: number
+  readonly memoryPercent?: number
+  readonly computePercent?: number
+  readonly limitPercent?: number
+  /** Suites answers and simulated: tokens of the answer, drafted tokens and the share of them that was accepted. */
+  readonly tokens?: number
+  readonly drafted?: number
+  readonly accepted?: number
+  /** Suite answers: from the question to the first token, and to the end of the answer; reading the document. */
+  readonly firstTokenMs?: number
+  readonly answerMs?: number
+  readonly readMs?: number
+  /** Suite simulated: the acceptance rate that was put in. */
+  readonly simulatedAcceptance?: number
+  readonly draftLength?: number
 }
 
 export interface Report {
   readonly machine: { cpu: string; cores: number; memoryGiB: number; platform: string; node: string }
   readonly commit: string
+  readonly date: string
+  /** What this machine reached just before the suite; null if it was asked not to measure it. */
+  readonly peaks: Peaks | null
   readonly rows: readonly Row[]
 }
 
-export function report(rows: readonly Row[]): Report {
-  const cpus = os.cpus()
+export function report(peaks: Peaks | null, rows: readonly Row[]): Report {
   let commit = 'unknown'
   try {
     commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
   } catch {} // not a git checkout: an installed package
   return {
     machine: {
-      cpu: cpus[0]?.model ?? 'unknown',
+      cpu: os.cpus()[0]?.model ?? 'unknown',
       cores: os.availableParallelism(),
       memoryGiB: Math.round(os.totalmem() / 2 ** 30),
       platform: `${process.platform}-${process.arch}`,
       node: process.version,
     },
     commit,
+    date: new Date().toISOString(),
+    peaks,
     rows,
   }
+}
+
+/** Writes `<suite>-<date>-<machine>.json` and .svg into `folder`. @returns the path of the JSON file. */
+export function keep(folder: string, suite: string, result: Report, svg: string): string {
+  const machine = `${result.machine.cpu.replace(/\((R|TM)\)/gi, '')} ${result.machine.cores} cores`
+  const name = `${suite}-${result.date.slice(0, 10)}-${machine.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
+  fs.mkdirSync(folder, { recursive: true })
+  const file = path.join(folder, `${name}.json`)
+  fs.writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
+  fs.writeFileSync(path.join(folder, `${name}.svg`), svg)
+  return file
+}
+
+/** One line: machine, commit and peaks. */
+export function heading({ machine, commit, peaks }: Report): string {
+  const parts = [machine.cpu, `${machine.cores} cores`, commit]
+  if (peaks) {
+    parts.push(`reads ${peaks.readGbps.all.toFixed(1)} GB/s`)
+    for (const kind of ['f32', 'bf16', 'int8'] as const) {
+      const peak = peaks[`${kind}Gops`]
+      if (peak) parts.push(`${kind} ${peak.all.toFixed(0)} GOP/s`)
+    }
+  }
+  return parts.join(', ')
 }
 
 export function median(values: readonly number[]): number {
@@ -48,22 +101,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** One line a measurement, the engines side by side, with the peer's time over ours. */
-export function table(rows: readonly Row[]): string {
-  const key = (r: Row) => [r.metric, r.depth, r.rows].join(' ')
-  const lines = [['metric', 'depth', 'rows', 'ragdraft ms', 'tokens/s', 'peer ms', 'peer / ours']]
-  for (const ours of rows.filter((r) => r.engine === 'ragdraft')) {
-    const peer = rows.find((r) => r.engine === 'node-llama-cpp' && key(r) === key(ours))
-    lines.push([
-      ours.metric,
-      String(ours.depth),
-      String(ours.rows),
-      ours.ms.toFixed(1),
-      ((ours.rows * 1000) / ours.ms).toFixed(1),
-      peer ? peer.ms.toFixed(1) : '-',
-      peer ? (peer.ms / ours.ms).toFixed(2) : '-',
-    ])
-  }
-  const widths = lines[0]!.map((_, c) => Math.max(...lines.map((l) => l[c]!.length)))
-  return lines.map((l) => l.map((cell, c) => cell.padStart(widths[c]!)).join('  ')).join('\n')
+/** Columns of text, right-aligned; the first line is the header. */
+export function alignedTable(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0]!.map((_, c) => Math.max(...lines.map((line) => line[c]!.length)))
+  return lines.map((line) => line.map((cell, c) => cell.padStart(widths[c]!)).join('  ')).join('\n')
+}
+
+/** The distinct values of `key`, in order of appearance. */
+export function distinct<T, K>(items: readonly T[], key: (item: T) => K): K[] {
+  return [...new Set(items.map(key))]
 }

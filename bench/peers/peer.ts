@@ -17,7 +17,8 @@ export interface PeerOptions {
   contextSize: number
   /** 0 or absent: the peer's own default. */
   threads?: number
-  flashAttention?: boolean
+  /** Absent: off. 'default': the peer's own default. */
+  flashAttention?: boolean | 'default'
   kv?: 'F16' | 'BF16' | 'F32' | 'Q8_0'
   batchSize?: number
 }
@@ -25,6 +26,7 @@ export interface PeerOptions {
 export class Peer {
   #child: ChildProcess
   #next = 0
+  #vocab = 0
   #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
 
   private constructor() {
@@ -44,10 +46,10 @@ export class Peer {
   static async load(options: PeerOptions): Promise<Peer> {
     const peer = new Peer()
     try {
-      await peer.#call('load', { ...options })
+      peer.#vocab = (await peer.#call<{ vocab: number }>('load', { ...options })).vocab
       return peer
     } catch (error) {
-      peer.close()
+      await peer.close()
       throw error
     }
   }
@@ -58,6 +60,11 @@ export class Peer {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
       this.#child.send({ id, command, ...args })
     })
+  }
+
+  /** Tokens of the model's vocabulary. */
+  get vocab(): number {
+    return this.#vocab
   }
 
   /** Logits of the last `rows` of `tokens`, evaluated from an empty context. */
@@ -75,11 +82,22 @@ export class Peer {
     return this.#call('step', { tokens, rows })
   }
 
+  /** Rolls the context back to its first `length` tokens. */
+  async truncate(length: number): Promise<void> {
+    await this.#call('truncate', { length })
+  }
+
   async tokenize(text: string): Promise<number[]> {
     return (await this.#call<{ tokens: number[] }>('tokenize', { text })).tokens
   }
 
-  close(): void {
-    this.#child.disconnect()
+  /** Ends the process; resolves when its memory is free again. */
+  close(): Promise<void> {
+    const { exitCode, signalCode } = this.#child
+    if (exitCode !== null || signalCode !== null) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#child.once('exit', () => resolve())
+      if (this.#child.connected) this.#child.disconnect()
+    })
   }
 }

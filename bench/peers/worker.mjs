@@ -1,10 +1,11 @@
 // node-llama-cpp in a child process: commands in, results out over IPC. Apart from the process under test, so that neither
 // engine's threads or memory disturb the other, and a crash of the peer is only an error.
 //
-//   { id, command: 'load', modelPath, contextSize, threads, flashAttention, kv }
+//   { id, command: 'load', modelPath, contextSize, threads, flashAttention, kv } -> { vocab }
 //   { id, command: 'logits', tokens, rows }      -> { logits: [[...vocab]...] } of the last rows; the context is cleared first
 //   { id, command: 'append', tokens }            -> { ms }      one evaluation without logits
 //   { id, command: 'step', tokens, rows }        -> { ms, top } one evaluation with a choice at the last `rows`, then rolled back
+//   { id, command: 'truncate', length }          the context keeps its first `length` tokens
 //   { id, command: 'tokenize', text }            -> { tokens }
 import { getLlama } from 'node-llama-cpp'
 
@@ -23,20 +24,22 @@ async function load({ modelPath, contextSize, threads, flashAttention = false, k
   context = await model.createContext({
     contextSize,
     batchSize,
-    flashAttention,
+    ...(flashAttention === 'default' ? {} : { flashAttention }),
     ...(threads ? { threads } : {}),
     ...(kv ? { experimentalKvCacheKeyType: kv, experimentalKvCacheValueType: kv } : {}),
   })
   sequence = context.getSequence()
-  return { contextSize: context.contextSize }
+  return { vocab: vocabulary() }
 }
+
+const vocabulary = () => model.fileInfo.metadata.tokenizer.ggml.tokens.length
 
 const withChoice = (tokens, rows, generateNext) => tokens.map((token, i) => (i < tokens.length - rows ? token : [token, { generateNext }]))
 
 async function logits({ tokens, rows }) {
   await sequence.clearHistory()
   const output = await sequence.controlledEvaluate(withChoice(tokens, rows, { logits: true }))
-  const vocab = model.fileInfo.metadata.tokenizer.ggml.tokens.length
+  const vocab = vocabulary()
   return {
     logits: output.slice(-rows).map(({ next }) => {
       const row = new Array(vocab).fill(null)
@@ -49,7 +52,7 @@ async function logits({ tokens, rows }) {
 async function append({ tokens }) {
   const start = performance.now()
   await sequence.evaluateWithoutGeneratingNewTokens(tokens)
-  return { ms: performance.now() - start, length: sequence.nextTokenIndex }
+  return { ms: performance.now() - start }
 }
 
 async function step({ tokens, rows }) {
@@ -57,11 +60,15 @@ async function step({ tokens, rows }) {
   const start = performance.now()
   const output = await sequence.controlledEvaluate(withChoice(tokens, rows, { token: true, options: { temperature: 0 } }))
   const ms = performance.now() - start
-  await sequence.eraseContextTokenRanges([{ start: depth, end: sequence.nextTokenIndex }])
+  await truncate({ length: depth })
   return { ms, top: output.slice(-rows).map((o) => o.next.token) }
 }
 
-const commands = { load, logits, append, step, tokenize: ({ text }) => ({ tokens: model.tokenize(text, false) }) }
+async function truncate({ length }) {
+  await sequence.eraseContextTokenRanges([{ start: length, end: sequence.nextTokenIndex }])
+}
+
+const commands = { load, logits, append, step, truncate, tokenize: ({ text }) => ({ tokens: model.tokenize(text, false) }) }
 
 process.on('message', async ({ id, command, ...args }) => {
   try {

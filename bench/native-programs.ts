@@ -1,0 +1,96 @@
+/** The native programs of the benchmarks: built on demand into build/bench, run, their JSON read. */
+import { spawn } from 'node:child_process'
+import * as fs from 'node:fs'
+import * as os from 'node:os'
+import * as path from 'node:path'
+
+const root = path.resolve(__dirname, '..')
+const build = path.join(root, 'build', 'bench')
+
+/** GOP/s of one thread and of all; a multiply-add is two operations. */
+export interface Rate {
+  readonly one: number
+  readonly all: number
+  /** What the loop was made of. */
+  readonly instruction: string
+}
+
+/** What the machine reached at most. */
+export interface Peaks {
+  readonly threads: number
+  /** Reads of DRAM, GB/s (10^9 bytes). */
+  readonly readGbps: { readonly one: number; readonly all: number }
+  readonly f32Gops: Rate | null
+  /** null: this CPU, or our probe of it, has no such dot product. */
+  readonly bf16Gops: Rate | null
+  readonly int8Gops: Rate | null
+}
+
+/** One measurement of ragdraft_kernels. */
+export interface KernelTime {
+  readonly backend: string
+  readonly kind: 'linear' | 'attention'
+  readonly shape: string
+  readonly type: string
+  readonly rows: number
+  readonly depth: number
+  readonly seconds: number
+  readonly bytes: number
+  readonly operations: number
+}
+
+export async function measurePeaks(threads: number, log: (line: string) => void): Promise<Peaks> {
+  const program = await built('ragdraft_peaks', log)
+  log('measuring the peaks of this machine')
+  let peaks: Peaks | undefined
+  await run(program, [String(threads)], (line) => {
+    peaks = JSON.parse(line) as Peaks
+  })
+  if (!peaks) throw new Error('ragdraft_peaks printed nothing')
+  return peaks
+}
+
+/** @param options name=value arguments of ragdraft_kernels; see bench/native/kernels.cc */
+export async function timeKernels(options: Readonly<Record<string, string | number>>, log: (line: string) => void): Promise<KernelTime[]> {
+  const program = await built('ragdraft_kernels', log)
+  const times: KernelTime[] = []
+  const args = Object.entries(options).map(([name, value]) => `${name}=${value}`)
+  await run(program, args, (line) => {
+    const time = JSON.parse(line) as KernelTime
+    log(`${time.kind} ${time.type} rows ${time.rows}: ${(time.seconds * 1000).toFixed(3)} ms`)
+    times.push(time)
+  })
+  return times
+}
+
+async function built(target: string, log: (line: string) => void): Promise<string> {
+  log(`building ${target}`)
+  if (!fs.existsSync(path.join(build, 'CMakeCache.txt')))
+    await run('cmake', ['-S', root, '-B', build, '-DRAGDRAFT_BUILD_BENCH=ON', '-DRAGDRAFT_CUDA=OFF', '-DCMAKE_BUILD_TYPE=Release'])
+  const parallel = String(os.availableParallelism())
+  await run('cmake', ['--build', build, '--config', 'Release', '--target', target, '--parallel', parallel])
+  return path.join(build, process.platform === 'win32' ? `${target}.exe` : target)
+}
+
+/** Runs a program to its end; its whole output is part of the error if it fails. */
+function run(command: string, args: readonly string[], onLine: (line: string) => void = () => {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    let partial = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      const lines = (partial + text).split('\n')
+      partial = lines.pop()!
+      lines.forEach(onLine)
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve()
+      else reject(new Error(`${command} ${args.join(' ')} ended with ${signal ?? code}:\n${output}`))
+    })
+  })
+}
