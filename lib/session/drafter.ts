@@ -32,10 +32,13 @@ export function assertDraftWeights(target: ModelParts, drafter: ModelParts, want
   throw new RagdraftError('ERR_INVALID_ARGUMENT', message, { details: { argument: 'draftWeights' } })
 }
 
-/** In `rag` mode the drafter answers and does not draft: what the user reads comes from full weights. */
+/**
+ * In `rag` mode the drafter answers and does not draft: what the user reads comes from full weights. In `exact` and `paper` the
+ * drafter's distribution becomes part of the answer's, so "auto" does not round it; in `lossless` it can only cost acceptance.
+ */
 export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, wanted: DraftWeights): DrafterInfo {
   if (mode === 'plain' || mode === 'rag') return { kind: 'none' }
   if (drafter !== target) return { kind: 'model' }
-  const nested = wanted === 'nested' || (wanted === 'auto' && savedShare(target) >= worthwhileShare)
+  const nested = wanted === 'nested' || (wanted === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
   return { kind: nested ? 'self-nested' : 'self' }
 }
