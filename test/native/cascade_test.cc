@@ -109,7 +109,8 @@ TEST("n-grams that the target checks alone leave the sampled text of plain decod
     accepted += result.stats.ngram_accepted;
     CHECK(result.stats.drafted == result.stats.ngram_proposed && result.stats.accepted == result.stats.ngram_accepted);
   }
-  CHECK_MSG(rounds > 100 && accepted > 0 && accepted < proposed, std::to_string(rounds) + " rounds, " + std::to_string(accepted) + " of " + std::to_string(proposed));
+  CHECK_MSG(rounds > 100 && accepted > 0 && accepted < proposed,
+            std::to_string(rounds) + " rounds, " + std::to_string(accepted) + " of " + std::to_string(proposed));
 }
 
 TEST("drafts of the batched pass follow q: the law of pairs, token for token what one-by-one drafting writes") {
@@ -141,7 +142,9 @@ TEST("drafts of the batched pass follow q: the law of pairs, token for token wha
     seen[size_t(text[0] * 6 + text[1])]++;
     first_stood += text[0] == proposal[0];
   }
-  const auto q = [&](Tokens history) { return reference::distribution(reference::penalize(table.logits(history), {}, params.sampling), params.sampling); };
+  const auto q = [&](Tokens history) {
+    return reference::distribution(reference::penalize(table.logits(history), {}, params.sampling), params.sampling);
+  };
   std::vector<double> law(36);
   for (TokenId a = 0; a < 6; a++) {
     for (TokenId b = 0; b < 6; b++) law[size_t(a * 6 + b)] = q(prompt)[size_t(a)] * q({3, 0, 2, a})[size_t(b)];

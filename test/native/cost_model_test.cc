@@ -92,7 +92,8 @@ TEST("an answer of 300 tokens with a drafter that is always wrong takes at most 
         const Machine machine{draft_ms, verify_ms, 0, bonus};
         CostModel chooser;
         double ratio = play(chooser, machine, 300, 1).tokens_per_ms() / machine.tokens_per_ms(0);
-        CHECK_MSG(ratio > 0.97, std::to_string(ratio) + ", verify(17) " + std::to_string(verify_ms(17)) + ", draft " + std::to_string(draft_ms));
+        CHECK_MSG(ratio > 0.97,
+                  std::to_string(ratio) + ", verify(17) " + std::to_string(verify_ms(17)) + ", draft " + std::to_string(draft_ms));
         ratio = play(chooser, machine, 300, 2).tokens_per_ms() / machine.tokens_per_ms(0);
         CHECK_MSG(ratio > 0.98, std::to_string(ratio) + " in the second answer, draft " + std::to_string(draft_ms));
       }
@@ -211,7 +212,11 @@ CostModel experienced(double draft_ms, const std::function<double(int)>& verify_
   CostModel model;
   for (int i = 0; i < 40; i++) {
     const int length = 1 + i % 8, accepted = i % 10 < 10 * acceptance ? length : 0;
-    model.record({.drafted = length, .accepted = accepted, .draft_steps = length, .draft_ms = length * draft_ms, .verify_ms = verify_ms(length + 1)});
+    model.record({.drafted = length,
+                  .accepted = accepted,
+                  .draft_steps = length,
+                  .draft_ms = length * draft_ms,
+                  .verify_ms = verify_ms(length + 1)});
     model.record({.check_rows = 9, .check_ms = draft_ms + 0.9, .verify_ms = verify_ms(1)});
     model.record_ngram_written(6, ngrams_stand ? 16 : 0, 16);
     model.record_ngram_drafted(6, ngrams_stand ? 16 : 0, 16);
@@ -224,7 +229,8 @@ const std::function<double(int)> kFreeRows = [](int n) { return 20 + 0.1 * n; },
 }  // namespace
 
 TEST("n-grams go to the target where its rows cost little, to the drafter where the law needs it, and nowhere where they fail") {
-  const Situation lossless{.limit = 16, .match = 6, .proposed = 16, .ngram_limit = 16}, exact{.limit = 16, .bonus_needs_draft = true, .match = 6, .proposed = 16};
+  const Situation lossless{.limit = 16, .match = 6, .proposed = 16, .ngram_limit = 16};
+  const Situation exact{.limit = 16, .bonus_needs_draft = true, .match = 6, .proposed = 16};
   const Choice direct = experienced(5, kFreeRows, 0.9, true).choose(lossless);
   CHECK(direct.source == Source::kNgram && direct.length == 16 && direct.proposal == 16);
   const Choice cascade = experienced(5, kFreeRows, 0.9, true).choose(exact);

@@ -173,7 +173,9 @@ TEST("n-grams change no law: checked by the drafter in all modes, by the target 
       params.ngram_source = {1, 4, 0, 3, 2, 0, 1, 4, 0};  // the answer may begin with 3, 2
       params.costs = std::make_shared<ragdraft::spec::CostModel>();
       for (int i = 0; i < 8; i++) {
-        params.costs->record({.drafted = 2, .draft_steps = 2, .draft_ms = 2 * setup.drafter_ms, .check_rows = 2, .check_ms = setup.drafter_ms, .verify_ms = 10});
+        const double step_ms = setup.drafter_ms;
+        params.costs->record(
+            {.drafted = 2, .draft_steps = 2, .draft_ms = 2 * step_ms, .check_rows = 2, .check_ms = step_ms, .verify_ms = 10});
         params.costs->record({.verify_ms = 10});
       }
       const DecodeStats stats = fixture::run(setup, params).stats;
@@ -181,7 +183,8 @@ TEST("n-grams change no law: checked by the drafter in all modes, by the target 
       DecodeParams law = params;
       if (direct) law.draft_length = 0;  // the text of plain decoding
       const double p = chi_square::test(sample_sequences(setup, params), Enumeration(setup, law).law());
-      CHECK_MSG(p > kAccepted, "mode " + std::to_string(int(mode)) + (direct ? ", direct" : ", cascade") + ", p-value " + std::to_string(p));
+      CHECK_MSG(p > kAccepted,
+                "mode " + std::to_string(int(mode)) + (direct ? ", direct" : ", cascade") + ", p-value " + std::to_string(p));
     }
   }
 }

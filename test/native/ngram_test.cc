@@ -19,7 +19,9 @@ std::pair<Tokens, int> search(const Tokens& text, int most) {
   size_t from = 0;
   for (size_t end = 1; end < text.size(); end++) {
     int match = 0;
-    while (match < NgramIndex::kLongest && size_t(match) < end && text[end - 1 - size_t(match)] == text[text.size() - 1 - size_t(match)]) match++;
+    while (match < NgramIndex::kLongest && size_t(match) < end && text[end - 1 - size_t(match)] == text[text.size() - 1 - size_t(match)]) {
+      match++;
+    }
     if (match < longest || match < NgramIndex::kShortest) continue;
     longest = match;
     from = end;
