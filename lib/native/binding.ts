@@ -47,7 +47,11 @@ export interface NativeModel {
    * A KV cache sequence. precision: of all passes over it and its forks, default 'full'; 'draft' reads the upper 4 bits of 8-bit
    * weights, others in full. Throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT.
    */
-  createSequence(options: { contextTokens: number; kv: 'f16' | 'bf16' | 'f32'; precision?: 'full' | 'draft' | undefined }): NativeSequence
+  createSequence(options: {
+    contextTokens: number
+    kv: 'f16' | 'bf16' | 'f32' | 'q8'
+    precision?: 'full' | 'draft' | undefined
+  }): NativeSequence
   /** Drops the weights once no sequence or request uses them. Idempotent. */
   close(): void
   readonly closed: boolean

@@ -33,7 +33,8 @@ kv::KvType kv_type_argument(const Napi::Value& value) {
   if (name == "f16") return kv::KvType::kF16;
   if (name == "bf16") return kv::KvType::kBF16;
   if (name == "f32") return kv::KvType::kF32;
-  throw_invalid(value.Env(), "kv must be 'f16', 'bf16' or 'f32'");
+  if (name == "q8") return kv::KvType::kQ8;
+  throw_invalid(value.Env(), "kv must be 'f16', 'bf16', 'f32' or 'q8'");
 }
 
 ops::Precision precision_argument(const Napi::Value& value) {

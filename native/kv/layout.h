@@ -9,15 +9,19 @@
 
 namespace ragdraft::kv {
 
-enum class KvType : uint8_t { kF16, kBF16, kF32 };  // 8-bit types will add per-token scales behind the elements
+// kQ8: bytes of value = scale * byte, one scale per token and kv head; the other types stand for themselves.
+enum class KvType : uint8_t { kF16, kBF16, kF32, kQ8 };
+inline constexpr int kKeyExcess = 128;  // of the CPU backend's kQ8 keys, see tile_index.h
 
 struct KvLayout {
   int layers = 0, kv_heads = 0, head_dim = 0;
   KvType type = KvType::kF16;
 
   int padded_head_dim() const { return (head_dim + 15) / 16 * 16; }  // whole 16-lane vectors
-  size_t element_bytes() const { return type == KvType::kF32 ? 4 : 2; }
-  size_t block_bytes() const { return size_t(padded_head_dim()) * kPageTokens * element_bytes(); }
+  size_t element_bytes() const { return type == KvType::kF32 ? 4 : type == KvType::kQ8 ? 1 : 2; }
+  // kQ8: the block's f32 scales [kPageTokens] lie here, behind its elements.
+  size_t scales_offset() const { return size_t(padded_head_dim()) * kPageTokens * element_bytes(); }
+  size_t block_bytes() const { return scales_offset() + (type == KvType::kQ8 ? kPageTokens * sizeof(float) : 0); }
   size_t tile_bytes() const { return 2 * block_bytes(); }
   size_t page_bytes() const { return size_t(layers) * size_t(kv_heads) * tile_bytes(); }
   size_t tile_offset(int layer, int kv_head) const { return (size_t(layer) * size_t(kv_heads) + size_t(kv_head)) * tile_bytes(); }

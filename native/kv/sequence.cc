@@ -62,9 +62,9 @@ uint64_t Sequence::fingerprint() const {
   uint64_t hash = 0xcbf29ce484222325ull;
   const KvLayout& layout = cache_->layout;
   const size_t element = layout.element_bytes();
-  const auto mix = [&](const std::byte* bytes) {
+  const auto mix = [&](const std::byte* bytes, size_t count) {
     uint64_t word = 0;
-    std::memcpy(&word, bytes, element);
+    std::memcpy(&word, bytes, count);
     hash = (hash ^ word) * 0x100000001b3ull;
   };
   for (int position = 0; position < length_; position++) {
@@ -75,8 +75,12 @@ uint64_t Sequence::fingerprint() const {
         const std::byte* k = page + layout.tile_offset(layer, head);
         const std::byte* v = k + layout.block_bytes();
         for (int d = 0; d < layout.head_dim; d++) {
-          mix(k + element * k_index(layout, d, t));
-          mix(v + element * v_index(layout, d, t));
+          mix(k + element * k_index(layout, d, t), element);
+          mix(v + element * v_index(layout, d, t), element);
+        }
+        if (layout.type == KvType::kQ8) {
+          mix(k + layout.scales_offset() + size_t(t) * sizeof(float), sizeof(float));
+          mix(v + layout.scales_offset() + size_t(t) * sizeof(float), sizeof(float));
         }
       }
     }

@@ -44,7 +44,7 @@ class Sequence {
   // Forgets all positions from `length` (0..length()) on. O(1): the pages stay for what comes next. Throws kInvalidArgument.
   void truncate(int length);
 
-  // FNV-1a over keys and values of [0, length), all layers, in token order; what lies beyond does not count.
+  // FNV-1a over keys and values (kQ8: and their scales) of [0, length), all layers, in token order; what lies beyond does not count.
   uint64_t fingerprint() const;
 
  private:

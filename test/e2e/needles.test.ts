@@ -74,3 +74,17 @@ for (const tokens of [4_000, 16_000, 32_000]) {
     }
   })
 }
+
+t.test('needles in 16000 tokens with 8-bit keys and values', async (t) => {
+  await using model = await loadModel(await ensureDemoModel())
+  const { text } = bookOf(model, 16_000)
+  await using document = await model.open({ text }, { kv: 'q8' })
+  for (const needle of needles) {
+    const rest = needle.slice(question(needle).length)
+    const maxTokens = model.tokenizer.count(rest)
+    for (const mode of ['plain', 'lossless'] as const) {
+      const { text: answer } = await document.ask(question(needle), { mode, maxTokens, stop })
+      t.equal(answer, rest, `${mode}: the rest of the sentence`)
+    }
+  }
+})

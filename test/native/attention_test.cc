@@ -17,16 +17,20 @@ using kv::KvSpan;
 using kv::KvType;
 
 constexpr int kLayer = 1;  // of two: a wrong offset hits the other layer
-constexpr KvType kTypes[] = {KvType::kF16, KvType::kBF16, KvType::kF32};
+constexpr KvType kTypes[] = {KvType::kF16, KvType::kBF16, KvType::kF32, KvType::kQ8};
 
 // Largest difference from the f64 reference for values in [-1, 1] and scores in about [-4, 4]. Keys and values are the same
 // bits on both sides, so only the arithmetic differs.
 //   F32, F16: f32 sums of up to 256 products and 4,500 weights; exp to 2e-7.                              Measured: 6e-7.
 //   BF16: queries and weights have 8 significant bits, 2^-9 relative; a query's error spreads over its
 //         dimensions, so a weight is off by about 4 * 2^-9 / sqrt(head_dim) + 2^-9.                        Measured: 3.4e-3.
-double tolerance(KvType type) { return type == KvType::kBF16 ? 6e-3 : 2e-6; }
-// Between instruction sets: the same roundings to bf16, but a weight on the edge may fall to the other side (2^-9 of it).
-double isa_tolerance(KvType type) { return type == KvType::kBF16 ? 5e-4 : 2e-6; }
+//   Q8:   a query's bytes are off by up to 3 / 254 each, 3 / 127 / sqrt(12) in the mean, against keys of 0.58 in the mean: a
+//         score by 0.004, and a weight in proportion; a product of weight and value scale by 1 / 510 of the tile's largest.
+//         Six deviations are 0.024; values that are 0.58 in the mean halve that.                           Measured: 6.2e-3.
+double tolerance(KvType type) { return type == KvType::kQ8 ? 1.2e-2 : type == KvType::kBF16 ? 6e-3 : 2e-6; }
+// Between instruction sets: the same roundings, but a weight on the edge may fall to the other side: 2^-9 of it for BF16, one
+// step of 255 for Q8.
+double isa_tolerance(KvType type) { return type == KvType::kQ8 ? 4e-3 : type == KvType::kBF16 ? 5e-4 : 2e-6; }
 
 struct Shape {
   KvType type;
@@ -139,6 +143,11 @@ TEST("attention agrees with the reference when scores are so far apart that most
   compare_with_reference({KvType::kF32, 64, 4, 1}, {150}, {3}, 20);
 }
 
+// A value v in a row with values up to `largest`, as the cache gives it back.
+float stored(KvType type, float v, float largest) {
+  return type == KvType::kQ8 ? std::nearbyint(v * (127 / largest)) * (largest / 127) : v;
+}
+
 TEST("attention over one key returns its value, over equal scores the mean") {
   for (const std::string& isa : ops::cpu_isas()) {
     const auto backend = ops::make_cpu_backend(1, isa);
@@ -149,8 +158,17 @@ TEST("attention over one key returns its value, over equal scores the mean") {
       for (size_t i = 0; i < rows.v.size(); i++) rows.v[i] = float(i % 8) + 8 * float(i / 8);  // exact in every type
       for (size_t i = shape.q_row(); i < rows.q.size(); i++) rows.q[i] = 0;                     // rows 1..3
       const std::vector<float> out = step(*backend, shape, {cache.span(0, 0, 4, 0)}, rows);
-      for (size_t i = 0; i < 16; i++) CHECK_MSG(out[i] == float(i % 8), shape.text(isa));
-      for (size_t i = 48; i < 64; i++) CHECK_MSG(out[i] == float(i % 8) + 12, shape.text(isa));  // (0 + 8 + 16 + 24) / 4
+      // Q8: one weight is 255 of 255, but not all scales are numbers of few bits; four weights that differ by the scales of their
+      // values are each off by up to 1 / 510 of the largest (31 / 127), times bytes up to 127, over 4.
+      const float one = type == KvType::kQ8 ? 1e-5f : 0, four = type == KvType::kQ8 ? 31.0f / 510 : 0;
+      for (size_t i = 0; i < 16; i++) {
+        const float value = float(i % 8), mean = value + 12;  // (0 + 8 + 16 + 24) / 4
+        CHECK_MSG(std::abs(out[i] - stored(type, value, 7)) <= one, shape.text(isa));
+        float stored_mean = 0;
+        for (int r = 0; r < 4; r++) stored_mean += stored(type, value + float(8 * r), float(7 + 8 * r)) / 4;
+        CHECK_MSG(type == KvType::kQ8 || stored_mean == mean, shape.text(isa));
+        CHECK_MSG(std::abs(out[48 + i] - stored_mean) <= four, shape.text(isa));
+      }
     }
   }
 }

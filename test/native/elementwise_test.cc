@@ -40,11 +40,21 @@ void for_each_backend(const Run& run) {
   }
 }
 
-// Element (token, dim) of the CPU backend's K or V block, as f32.
-float cached(const KvLayout& layout, const std::byte* block, size_t index) {
+// Key and value (token, dim) of the CPU backend's tile, as f32.
+float cached(const KvLayout& layout, const std::byte* block, size_t index, int token, int excess) {
   if (layout.type == KvType::kF32) return reinterpret_cast<const float*>(block)[index];
+  if (layout.type == KvType::kQ8) {
+    const auto byte = uint8_t(block[index]);
+    return reinterpret_cast<const float*>(block + layout.scales_offset())[token] * float(int8_t(byte - excess));
+  }
   const uint16_t bits = reinterpret_cast<const uint16_t*>(block)[index];
   return layout.type == KvType::kF16 ? f16_to_f32(bits) : bf16_to_f32(bits);
+}
+float cached_key(const KvLayout& layout, const std::byte* tile, int dim, int token) {
+  return cached(layout, tile, kv::k_index(layout, dim, token), token, kv::kKeyExcess);
+}
+float cached_value(const KvLayout& layout, const std::byte* tile, int dim, int token) {
+  return cached(layout, tile + layout.block_bytes(), kv::v_index(layout, dim, token), token, 0);
 }
 
 }  // namespace
@@ -104,7 +114,7 @@ TEST("swiglu agrees with the reference, also far from zero, and an element does 
 
 TEST("rope and append agree with the reference in both layouts, for whole and partly rotated heads, up to position 131,071") {
   // Angles are computed in double on both sides; the rotation itself is f32 here: 3 roundings of values up to 2. What is
-  // stored is rounded again, and may fall to the other side: one unit of the type.
+  // stored is rounded again, and may fall to the other side: one unit of the type (Q8: of 127 in the largest, 1.25 sqrt(2)).
   struct Case {
     KvType type;
     int head_dim;
@@ -116,6 +126,7 @@ TEST("rope and append agree with the reference in both layouts, for whole and pa
   const auto reference = ops::make_reference_backend();
   for_each_backend([&](ops::Backend& backend, const std::string& what) {
     for (const Case& c : {Case{KvType::kF16, 64, 32, true, 60, 2e-3}, Case{KvType::kBF16, 128, 64, false, 0, 2e-2},
+                          Case{KvType::kQ8, 64, 32, true, 60, 3e-2}, Case{KvType::kQ8, 10, 5, false, 131000, 3e-2},
                           Case{KvType::kF32, 80, 16, true, 131000, 1e-6}, Case{KvType::kF32, 10, 5, false, 131000, 1e-6}}) {
       const KvLayout layout{.layers = 1, .kv_heads = 2, .head_dim = c.head_dim, .type = c.type};
       constexpr int kRows = 70, kHeads = 6;
@@ -146,9 +157,9 @@ TEST("rope and append agree with the reference in both layouts, for whole and pa
           const std::byte* tile = table[size_t(position / kPageTokens)] + layout.tile_offset(0, h);
           const std::byte* expected_tile = expected_table[size_t(position / kPageTokens)] + layout.tile_offset(0, h);
           for (int d = 0; d < c.head_dim; d++) {
-            const double key = cached(layout, tile, kv::k_index(layout, d, token));
+            const double key = cached_key(layout, tile, d, token);
             worst_key = std::max(worst_key, std::abs(key - double(ops::ref::load_element(layout, expected_tile, token, d))));
-            values_equal &= cached(layout, tile + layout.block_bytes(), kv::v_index(layout, d, token)) ==
+            values_equal &= cached_value(layout, tile, d, token) ==
                             ops::ref::load_element(layout, expected_tile + layout.block_bytes(), token, d);
           }
         }
@@ -190,9 +201,39 @@ TEST("append saturates f16, and a NaN stays a NaN") {
     const std::vector<float> k = {1e6f, -1e6f, NAN, 65519.0f}, v = {INFINITY, -INFINITY, 1.0f / 3, NAN};
     const std::vector<kv::KvSpan> spans = {cache.span(0, 0, 1, 0)};
     backend.rope_append_kv(layout, 0, spans, {}, 1, q.data(), k.data(), v.data());
-    const auto key = [&](int d) { return cached(layout, cache.page(0, 0), kv::k_index(layout, d, 0)); };
-    const auto value = [&](int d) { return cached(layout, cache.page(0, 0) + layout.block_bytes(), kv::v_index(layout, d, 0)); };
+    const auto key = [&](int d) { return cached_key(layout, cache.page(0, 0), d, 0); };
+    const auto value = [&](int d) { return cached_value(layout, cache.page(0, 0), d, 0); };
     CHECK_MSG(key(0) == 65504 && key(1) == -65504 && std::isnan(key(2)) && key(3) == 65504, what);
     CHECK_MSG(value(0) == 65504 && value(1) == -65504 && value(2) == 0.333251953125f && std::isnan(value(3)), what);
+  });
+}
+
+TEST("append to an 8-bit cache: nearest even, zeros, tiny heads, saturation, and a NaN poisons its head alone") {
+  const auto reference = ops::make_reference_backend();
+  const KvLayout layout{.layers = 1, .kv_heads = 1, .head_dim = 6, .type = KvType::kQ8};
+  constexpr float kMax = 1e38f;
+  const std::vector<float> heads[] = {{127, -127, 0.5f, 1.5f, -2.5f, 3.4f},  {0, 0, -0.0f, 0, 0, 0},      {1e-38f, -1e-39f, 0, 0, 0, 0},
+                                      {INFINITY, 1, -INFINITY, 3e38f, 0, 0}, {kMax, -kMax / 2, 0, 0, 0, 0}, {1, NAN, 2, 3, 4, 5}};
+  const float stored[][6] = {{127, -127, 0, 2, -2, 3}, {}, {}, {kMax, 0, -kMax, kMax, 0, 0}, {kMax, -kMax * 64 / 127, 0, 0, 0, 0}, {}};
+  for_each_backend([&](ops::Backend& backend, const std::string& what) {
+    Cache cache(backend, layout, 1, 64), expected(*reference, layout, 1, 64);
+    std::vector<float> q(6);
+    for (int t = 0; t < 6; t++) {
+      const std::vector<kv::KvSpan> spans = {cache.span(0, 0, 1, t)}, expected_spans = {expected.span(0, 0, 1, t)};
+      backend.rope_append_kv(layout, 0, spans, {}, 1, q.data(), heads[t].data(), heads[5 - t].data());
+      reference->rope_append_kv(layout, 0, expected_spans, {}, 1, q.data(), heads[t].data(), heads[5 - t].data());
+    }
+    for (int t = 0; t < 5; t++) {
+      for (int d = 0; d < 6; d++) {
+        const float key = cached_key(layout, cache.page(0, 0), d, t), value = cached_value(layout, cache.page(0, 0), d, 5 - t);
+        const std::string where = what + " token " + std::to_string(t) + " dim " + std::to_string(d);
+        CHECK_MSG(std::abs(key - stored[t][d]) <= 1e-6f * std::abs(stored[t][d]) && value == key, where);
+        CHECK_MSG(key == ops::ref::load_element(layout, expected.page(0, 0), t, d), where);
+      }
+    }
+    for (int d = 0; d < 6; d += 5) {
+      CHECK_MSG(std::isnan(cached_key(layout, cache.page(0, 0), d, 5)) && std::isnan(cached_value(layout, cache.page(0, 0), d, 0)), what);
+      CHECK_MSG(std::isnan(ops::ref::load_element(layout, expected.page(0, 0), 5, d)), what);
+    }
   });
 }

@@ -139,6 +139,53 @@ TEST("closing sequences gives every page back, in any order") {
   cache->pool.check_integrity({});
 }
 
+TEST("every element of a tile has a place of its own, and the scales of 8-bit keys and values lie behind them") {
+  for (const KvType type : {KvType::kF16, KvType::kBF16, KvType::kF32, KvType::kQ8}) {
+    for (const int head_dim : {8, 64, 80}) {
+      const KvLayout layout{.layers = 3, .kv_heads = 2, .head_dim = head_dim, .type = type};
+      std::vector<bool> keys(layout.scales_offset() / layout.element_bytes()), values(keys.size());
+      for (int t = 0; t < kPageTokens; t++) {
+        for (int d = 0; d < head_dim; d++) {
+          const size_t k = k_index(layout, d, t), v = v_index(layout, d, t);
+          CHECK(k < keys.size() && v < values.size() && !keys[k] && !values[v]);
+          keys[k] = values[v] = true;
+        }
+      }
+    }
+  }
+  const KvLayout bytes{.layers = 3, .kv_heads = 2, .head_dim = 80, .type = KvType::kQ8};
+  CHECK(bytes.block_bytes() == 80 * 64 + 64 * 4);
+  CHECK(bytes.page_bytes() == 3 * 2 * 2 * bytes.block_bytes());
+}
+
+TEST("the fingerprint of 8-bit keys and values tells elements and scales, but nothing behind the length") {
+  const KvLayout layout{.layers = 2, .kv_heads = 2, .head_dim = 20, .type = KvType::kQ8};
+  const auto cache = std::make_shared<Cache>(layout, heap());
+  Sequence a(cache, 100);
+  std::byte* const* pages = a.prepare_append(70);
+  a.advance(69);
+  const uint64_t empty = a.fingerprint();
+  const auto changed = [&](std::byte* place) {
+    *place ^= std::byte{1};
+    const bool differs = a.fingerprint() != empty;
+    *place ^= std::byte{1};
+    return differs;
+  };
+  std::byte* keys = pages[1] + layout.tile_offset(1, 1);
+  std::byte* values = keys + layout.block_bytes();
+  for (const int t : {0, 4}) {
+    for (const int d : {0, 19}) CHECK(changed(keys + k_index(layout, d, t)) && changed(values + v_index(layout, d, t)));
+    for (int byte = 0; byte < 4; byte++) {
+      CHECK(changed(keys + layout.scales_offset() + 4 * t + byte));
+      CHECK(changed(values + layout.scales_offset() + 4 * t + byte));
+    }
+  }
+  CHECK(!changed(keys + k_index(layout, 0, 5)) && !changed(values + layout.scales_offset() + 4 * 5));
+  CHECK(!changed(keys + k_index(layout, 20, 0)));  // padding
+  const std::unique_ptr<Sequence> b = a.fork();
+  CHECK(b->fingerprint() == empty);
+}
+
 TEST("5,000 random forks, appends, rollbacks and closes agree with plain copies") {
   const auto cache = std::make_shared<Cache>(kLayout, heap());
   struct Pair {

@@ -107,7 +107,7 @@ TEST("reference rope turns pairs by position * frequency, in both layouts, and l
 
 TEST("reference append rounds to the cache's type, saturates f16 and crosses pages") {
   const auto backend = ops::make_reference_backend();
-  for (const KvType type : {KvType::kF16, KvType::kBF16, KvType::kF32}) {
+  for (const KvType type : {KvType::kF16, KvType::kBF16, KvType::kF32, KvType::kQ8}) {
     const KvLayout layout{.layers = 2, .kv_heads = 2, .head_dim = 2, .type = type};
     fixture::Cache cache(*backend, layout, 1, 128);
     const std::vector<kv::KvSpan> spans = {cache.span(0, 0, 2, 63)};  // last of page 0, first of page 1
@@ -120,8 +120,10 @@ TEST("reference append rounds to the cache's type, saturates f16 and crosses pag
     if (type == KvType::kF16) CHECK(third == 0.333251953125f && large == 65504.0f);
     if (type == KvType::kBF16) CHECK(third == 0.333984375f && large == 999424.0f);
     if (type == KvType::kF32) CHECK(third == 1.0f / 3 && large == 1e6f);
+    if (type == KvType::kQ8) CHECK(third == 0 && std::abs(large - 1e6f) < 1);  // bytes 0 and 127 of 1e6 / 127
     CHECK(ops::ref::load_element(layout, second, 0, 1) == 8.0f);
-    CHECK(ops::ref::load_element(layout, second + layout.block_bytes(), 0, 0) == -7.0f);
+    const float seven = ops::ref::load_element(layout, second + layout.block_bytes(), 0, 0);  // Q8: -111 times 8 / 127
+    CHECK(type == KvType::kQ8 ? near(seven, -111 * 8.0 / 127) : seven == -7.0f);
     CHECK(ops::ref::load_element(layout, cache.page(0, 0), 63, 0) == 0.0f);  // layer 0 untouched
   }
 }

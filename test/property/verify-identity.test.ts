@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import type { NativeModel } from '../../lib/native/binding'
+import { type KvType, kvTypes } from '../../lib/options'
 import { randomModel, tiny } from '../helpers/models'
 import { binding, evaluate, loadModel, prefill, randomTokens } from '../helpers/native'
 
@@ -13,13 +14,7 @@ const kinds = [
 ] as const
 
 /** Rows of one pass against single decodes, from the same cached prefix: logits and cache bit for bit. */
-async function check(
-  t: Test,
-  model: NativeModel,
-  kv: 'f16' | 'bf16' | 'f32',
-  depth: number,
-  precision: 'full' | 'draft' = 'full',
-): Promise<void> {
+async function check(t: Test, model: NativeModel, kv: KvType, depth: number, precision: 'full' | 'draft' = 'full'): Promise<void> {
   const prompt = randomTokens(depth, tiny.vocab, depth + 1)
   const rows = randomTokens(17, tiny.vocab, 99)
   const base = model.createSequence({ contextTokens: depth + 17, kv, precision })
@@ -60,7 +55,7 @@ for (const isa of binding.isas) {
         const threads = depth === 0 ? [1] : [1, 2, 3]
         for (const count of threads) {
           const model = await loadModel(file, { threads: count, isa })
-          for (const kv of ['f16', 'bf16', 'f32'] as const) {
+          for (const kv of kvTypes) {
             await t.test(`depth ${depth}, ${count} threads, ${kv} KV`, (t) => check(t, model, kv, depth))
           }
           if (kind.name === 'q8')

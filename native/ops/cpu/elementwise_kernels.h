@@ -13,6 +13,8 @@ struct ElementwiseKernels {
   // Round to nearest even; f16 saturates at +-65504, NaN stays NaN.
   void (*to_f16)(const float* from, size_t count, uint16_t* to);
   void (*to_bf16)(const float* from, size_t count, uint16_t* to);
+  // from[i] ~ scale * to[i]; returns scale = largest / 127. A NaN makes the scale NaN, values saturate at +-1e38.
+  float (*to_q8)(const float* from, size_t count, int8_t* to);
 };
 
 const ElementwiseKernels& elementwise_kernels_generic();

@@ -56,6 +56,13 @@ void store_token(const kv::KvLayout& layout, std::byte* tile, int token, const E
   for (int d = 0; d < layout.head_dim; d++) values[kv::v_index(layout, d, token)] = value[d];
 }
 
+// One head as bytes of a kQ8 block; `excess` is added to each.
+template <class Index>
+void store_bytes(const kv::KvLayout& layout, std::byte* block, int token, const int8_t* bytes, int excess, float scale, Index index) {
+  for (int d = 0; d < layout.head_dim; d++) block[index(layout, d, token)] = std::byte(uint8_t(bytes[d] + excess));
+  std::memcpy(block + layout.scales_offset() + size_t(token) * sizeof(float), &scale, sizeof scale);
+}
+
 struct AppendCall {
   const ElementwiseKernels& kernels;
   const kv::KvLayout& layout;
@@ -89,11 +96,20 @@ struct AppendCall {
 
   void store(std::byte* tile, int token, const float* key, const float* value) const {
     if (layout.type == kv::KvType::kF32) return store_token(layout, tile, token, key, value);
+    if (layout.type == kv::KvType::kQ8) return store_q8(tile, token, key, value);
     const auto convert = layout.type == kv::KvType::kF16 ? kernels.to_f16 : kernels.to_bf16;
     uint16_t keys[kMaxHeadDim], values[kMaxHeadDim];
     convert(key, size_t(layout.head_dim), keys);
     convert(value, size_t(layout.head_dim), values);
     store_token(layout, tile, token, keys, values);
+  }
+
+  void store_q8(std::byte* tile, int token, const float* key, const float* value) const {
+    int8_t bytes[kMaxHeadDim];
+    const float key_scale = kernels.to_q8(key, size_t(layout.head_dim), bytes);
+    store_bytes(layout, tile, token, bytes, kv::kKeyExcess, key_scale, kv::k_index);
+    const float value_scale = kernels.to_q8(value, size_t(layout.head_dim), bytes);
+    store_bytes(layout, tile + layout.block_bytes(), token, bytes, 0, value_scale, kv::v_index);
   }
 };
 

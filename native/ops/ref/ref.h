@@ -31,8 +31,9 @@ void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan
 void swiglu(float* gate, const float* up, int rows, int dim);
 
 // This backend's tiles: the K block and the V block are both [kPageTokens][padded_head_dim] elements of layout.type.
-// Element (token, dim) of the block that starts at `block`; stores round to nearest even, f16 saturates.
+// Element (token, dim) of the block that starts at `block`; and all dims of a token, head: [head_dim]. Stores round to nearest
+// even, f16 saturates; kQ8 is scale * byte with scale = largest / 127.
 float load_element(const kv::KvLayout& layout, const std::byte* block, int token, int dim);
-void store_element(const kv::KvLayout& layout, std::byte* block, int token, int dim, float value);
+void store_head(const kv::KvLayout& layout, std::byte* block, int token, const float* head);
 
 }  // namespace ragdraft::ops::ref

@@ -39,10 +39,8 @@ void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::K
         std::byte* value_block = key_block + layout.block_bytes();
         key.assign(k + from, k + from + dim);
         rotate(rope, position, key.data());
-        for (int d = 0; d < dim; d++) {
-          store_element(layout, key_block, position % kPageTokens, d, key[size_t(d)]);
-          store_element(layout, value_block, position % kPageTokens, d, v[from + size_t(d)]);
-        }
+        store_head(layout, key_block, position % kPageTokens, key.data());
+        store_head(layout, value_block, position % kPageTokens, v + from);
       }
     }
   }

@@ -4,15 +4,12 @@
 #include <string.h>
 
 #include "ops/cpu/attention_kernels.h"
-#include "ops/cpu/isa/attention_product.h"
+#include "ops/cpu/isa/attention_bytes.h"
+#include "ops/cpu/isa/attention_float.h"
 #include "ops/cpu/isa/simd.h"
 
 namespace ragdraft::ops {
 namespace {
-
-constexpr int kTileVectors = kPageTokens / 16;
-// Weights below e^-87 = 1.6e-38 are taken as 0: they would be subnormal, which products pay for in microcode.
-constexpr float kSmallestExponent = -87.0f;
 
 // The first row of the block whose position reaches `key`; rows if none does.
 int first_row_reaching(const AttentionBlock& block, int key) {
@@ -20,57 +17,8 @@ int first_row_reaching(const AttentionBlock& block, int key) {
   return row < 0 ? 0 : row < block.rows ? row : block.rows;
 }
 
-// Scores to weights, in place, for one query that sees the first `keys` (>= 1) of a tile. Masked scores may be anything: their
-// weights are exactly 0 and they do not move the maximum. Weights are rounded as the product will see them, then summed.
-template <class Operand>
-void softmax_tile(float* scores, int keys, int dims, float& maximum, float& sum, float* out) {
-  F32x16 s[kTileVectors];
-  RAGDRAFT_UNROLL
-  for (int i = 0; i < kTileVectors; ++i) s[i] = F32x16::load(scores + 16 * i);
-  if (keys < kPageTokens) {
-    static const float kLanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const F32x16 lanes = F32x16::load(kLanes), masked = F32x16::set1(-INFINITY);
-    RAGDRAFT_UNROLL
-    for (int i = 0; i < kTileVectors; ++i) s[i] = select_less(lanes, F32x16::set1(float(keys - 16 * i)), s[i], masked);
-  }
-  const float peak = reduce_max(max(max(s[0], s[1]), max(s[2], s[3])));
-  if (peak > maximum) {
-    const F32x16 factor = exp(F32x16::set1(maximum - peak));
-    float lanes[16];
-    store(lanes, factor);
-    sum *= lanes[0];
-    for (int d = 0; d < dims; d += 16) store(out + d, F32x16::load(out + d) * factor);
-    maximum = peak;
-  }
-  const F32x16 shift = F32x16::set1(maximum), smallest = F32x16::set1(kSmallestExponent);
-  RAGDRAFT_UNROLL
-  for (int i = 0; i < kTileVectors; ++i) {
-    const F32x16 x = s[i] - shift;
-    s[i] = Operand::round(select_less(x, smallest, F32x16::zero(), exp(x)));
-  }
-  sum += reduce_add((s[0] + s[1]) + (s[2] + s[3]));
-  for (int i = 0; i < kTileVectors; i += 2) Operand::store_words(scores, 16 * i, s[i], s[i + 1]);
-}
-
-template <class Operand>
-void pack_queries(const AttentionBlock& block, float* operands) {
-  constexpr int kStepsOf32 = 32 / Operand::kDepth * Operand::kWords;
-  float padded[kMaxHeadDim];
-  memset(padded, 0, sizeof padded);
-  for (int i = 0; i < block.rows * block.group; ++i, operands += kQueryStride) {
-    const float* q = block.q + size_t(i / block.group) * block.row_stride + size_t(i % block.group) * size_t(block.head_dim);
-    memcpy(padded, q, size_t(block.head_dim) * sizeof(float));
-    for (int d = 0; d < block.head_dim; d += 32) {
-      const F32x16 scale = F32x16::set1(block.scale);
-      const F32x16 low = F32x16::load(padded + d) * scale, high = F32x16::load(padded + d + 16) * scale;
-      Operand::store_words(operands + d / 32 * kStepsOf32, 0, Operand::round(low), Operand::round(high));
-    }
-  }
-}
-
-template <class Operand>
+template <class Arithmetic>
 void attend_split(const AttentionBlock& block, int split, const float* operands, float* scores, const AttentionState& state) {
-  using Element = typename Operand::Element;
   const int last_page = (block.first_position + block.rows - 1) / kPageTokens;
   const int first_page = split * kSplitPages;
   const int end_page = first_page + kSplitPages <= last_page ? first_page + kSplitPages : last_page + 1;
@@ -87,31 +35,15 @@ void attend_split(const AttentionBlock& block, int split, const float* operands,
     // Pages lie megabytes apart: the hardware would start anew with every tile.
     const uintptr_t ahead =
         page < last_page ? reinterpret_cast<uintptr_t>(block.pages[page + 1]) - reinterpret_cast<uintptr_t>(block.pages[page]) : 0;
-    const Product<Operand> score{.left = operands + size_t(first) * kQueryStride,
-                                 .block = reinterpret_cast<const Element*>(keys),
-                                 .block_stride = kPageTokens * Operand::kDepth,
-                                 .steps = block.head_dim / Operand::kDepth,
-                                 .columns = kPageTokens,
-                                 .result = tile,
-                                 .accumulate = false,
-                                 .ahead = ahead};
-    multiply(score, queries - first);
+    Arithmetic::score(block, keys, operands + size_t(first) * kQueryStride, queries - first, tile, ahead);
     for (int row = first_row, i = first; row < block.rows; ++row) {
       const int reach = block.first_position + row + 1 - page * kPageTokens;
       for (int end = i + block.group; i < end; ++i) {
-        softmax_tile<Operand>(scores + size_t(i) * kQueryStride, reach < kPageTokens ? reach : kPageTokens, dims, state.maximum[i],
-                              state.sum[i], state.out + size_t(i) * kQueryStride);
+        Arithmetic::weigh(block, keys, reach < kPageTokens ? reach : kPageTokens, scores + size_t(i) * kQueryStride, state.maximum[i],
+                          state.sum[i], state.out + size_t(i) * kQueryStride);
       }
     }
-    const Product<Operand> value{.left = tile,
-                                 .block = reinterpret_cast<const Element*>(keys + block.block_bytes),
-                                 .block_stride = dims * Operand::kDepth,
-                                 .steps = kPageTokens / Operand::kDepth,
-                                 .columns = dims,
-                                 .result = state.out + size_t(first) * kQueryStride,
-                                 .accumulate = true,
-                                 .ahead = ahead};
-    multiply(value, queries - first);
+    Arithmetic::add_values(block, keys + block.block_bytes, tile, queries - first, state.out + size_t(first) * kQueryStride, ahead);
   }
 }
 
@@ -157,23 +89,25 @@ void finish(const AttentionBlock& block, const AttentionState& state) {
   }
 }
 
-void pack_queries_any(const AttentionBlock& block, float* operands) {
+void pack_queries(const AttentionBlock& block, float* operands) {
   switch (block.type) {
-    case kv::KvType::kF16: return pack_queries<F16Operand>(block, operands);
-    case kv::KvType::kBF16: return pack_queries<Bf16Operand>(block, operands);
-    case kv::KvType::kF32: return pack_queries<F32Operand>(block, operands);
+    case kv::KvType::kF16: return FloatArithmetic<F16Operand>::pack_queries(block, operands);
+    case kv::KvType::kBF16: return FloatArithmetic<Bf16Operand>::pack_queries(block, operands);
+    case kv::KvType::kF32: return FloatArithmetic<F32Operand>::pack_queries(block, operands);
+    case kv::KvType::kQ8: return ByteArithmetic::pack_queries(block, operands);
   }
 }
 
 void attend_split_any(const AttentionBlock& block, int split, const float* operands, float* scores, const AttentionState& state) {
   switch (block.type) {
-    case kv::KvType::kF16: return attend_split<F16Operand>(block, split, operands, scores, state);
-    case kv::KvType::kBF16: return attend_split<Bf16Operand>(block, split, operands, scores, state);
-    case kv::KvType::kF32: return attend_split<F32Operand>(block, split, operands, scores, state);
+    case kv::KvType::kF16: return attend_split<FloatArithmetic<F16Operand>>(block, split, operands, scores, state);
+    case kv::KvType::kBF16: return attend_split<FloatArithmetic<Bf16Operand>>(block, split, operands, scores, state);
+    case kv::KvType::kF32: return attend_split<FloatArithmetic<F32Operand>>(block, split, operands, scores, state);
+    case kv::KvType::kQ8: return attend_split<ByteArithmetic>(block, split, operands, scores, state);
   }
 }
 
-constexpr AttentionKernels kKernels = {pack_queries_any, attend_split_any, clear, merge, finish};
+constexpr AttentionKernels kKernels = {pack_queries, attend_split_any, clear, merge, finish};
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ops/cpu/attention_kernels.h"
+#include "ops/cpu/isa/attention_tiles.h"
 #include "ops/cpu/isa/simd.h"
 
 namespace ragdraft::ops {
@@ -74,22 +75,6 @@ struct Bf16Operand {
 };
 #endif
 
-// How many rows and vectors are kept at once. Registers decide: 32 of 16 floats, 16 of 8, 32 of 4; the plain loops spill in any
-// case, there rows share the costly conversion of f16.
-#if RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3
-constexpr int kMaxTileRows = 14;
-constexpr int tile_vectors(int rows) { return rows <= 6 ? 4 : 2; }
-#elif RAGDRAFT_ISA_LEVEL == 1
-constexpr int kMaxTileRows = 6;
-constexpr int tile_vectors(int rows) { return rows <= 2 ? 2 : 1; }
-#elif RAGDRAFT_ISA_LEVEL == 4
-constexpr int kMaxTileRows = 6;
-constexpr int tile_vectors(int rows) { return rows <= 2 ? 2 : 1; }
-#else
-constexpr int kMaxTileRows = 8;
-constexpr int tile_vectors(int) { return 1; }
-#endif
-
 // result[r, column] (+)= sum over steps of left[r, step] * block[step, column].
 template <class Operand>
 struct Product {
@@ -100,70 +85,44 @@ struct Product {
   float* result;       // [rows][kQueryStride]
   bool accumulate;     // else the old result counts as 0
   uintptr_t ahead;     // bytes (modulo 2^64) from block to the one that will be read after it, which is prefetched on the way; 0: none
+
+  template <int R, int N>
+  RAGDRAFT_INLINE void multiply_tile(int row, int column) const;
 };
 
-template <class Operand, int R, int N>
-RAGDRAFT_INLINE void multiply_tile(const Product<Operand>& p, int row, int column) {
+template <class Operand>
+template <int R, int N>
+RAGDRAFT_INLINE void Product<Operand>::multiply_tile(int row, int column) const {
   constexpr int kStepBytes = 16 * N * Operand::kDepth * int(sizeof(typename Operand::Element));
-  const float* left = p.left + row * kQueryStride;
-  const auto* block = p.block + column * Operand::kDepth;
-  float* result = p.result + row * kQueryStride + column;
-  const uintptr_t ahead = row == 0 ? p.ahead : 0;  // the first rows fetch for all
+  const float* x = left + row * kQueryStride;
+  const auto* vectors_at = block + column * Operand::kDepth;
+  float* to = result + row * kQueryStride + column;
+  const uintptr_t next = row == 0 ? ahead : 0;  // the first rows fetch for all
   F32x16 sums[R][N];
   RAGDRAFT_UNROLL
   for (int r = 0; r < R; ++r) {
     RAGDRAFT_UNROLL
-    for (int n = 0; n < N; ++n) sums[r][n] = p.accumulate ? F32x16::load(result + r * kQueryStride + 16 * n) : F32x16::zero();
+    for (int n = 0; n < N; ++n) sums[r][n] = accumulate ? F32x16::load(to + r * kQueryStride + 16 * n) : F32x16::zero();
   }
-  for (int step = 0; step < p.steps; ++step, block += p.block_stride, left += Operand::kWords) {
+  for (int step = 0; step < steps; ++step, vectors_at += block_stride, x += Operand::kWords) {
     RAGDRAFT_UNROLL
     for (int line = 0; line < kStepBytes; line += 64) {
-      prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(block) + ahead + uintptr_t(line)));
+      prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(vectors_at) + next + uintptr_t(line)));
     }
     typename Operand::Vector vectors[N];
     RAGDRAFT_UNROLL
-    for (int n = 0; n < N; ++n) vectors[n] = Operand::load(block + 16 * Operand::kDepth * n);
+    for (int n = 0; n < N; ++n) vectors[n] = Operand::load(vectors_at + 16 * Operand::kDepth * n);
     RAGDRAFT_UNROLL
     for (int r = 0; r < R; ++r) {
-      const typename Operand::Scalar x = Operand::broadcast(left + r * kQueryStride);
+      const typename Operand::Scalar scalar = Operand::broadcast(x + r * kQueryStride);
       RAGDRAFT_UNROLL
-      for (int n = 0; n < N; ++n) sums[r][n] = Operand::add_product(sums[r][n], vectors[n], x);
+      for (int n = 0; n < N; ++n) sums[r][n] = Operand::add_product(sums[r][n], vectors[n], scalar);
     }
   }
   RAGDRAFT_UNROLL
   for (int r = 0; r < R; ++r) {
     RAGDRAFT_UNROLL
-    for (int n = 0; n < N; ++n) store(result + r * kQueryStride + 16 * n, sums[r][n]);
-  }
-}
-
-template <class Operand, int R>
-void multiply_rows(const Product<Operand>& p, int row) {
-  constexpr int kVectors = tile_vectors(R);
-  int column = 0;
-  for (; column + 16 * kVectors <= p.columns; column += 16 * kVectors) multiply_tile<Operand, R, kVectors>(p, row, column);
-  if constexpr (kVectors > 1) {
-    for (; column < p.columns; column += 16) multiply_tile<Operand, R, 1>(p, row, column);
-  }
-}
-
-// Calls multiply_rows<rows>, rows in [1, R].
-template <class Operand, int R>
-void multiply_some(const Product<Operand>& p, int row, int rows) {
-  if constexpr (R > 1) {
-    if (rows < R) return multiply_some<Operand, R - 1>(p, row, rows);
-  }
-  multiply_rows<Operand, R>(p, row);
-}
-
-// All rows, in the fewest tiles, which are as even as possible: a last tile of one row would waste the loaded vectors.
-template <class Operand>
-void multiply(const Product<Operand>& p, int rows) {
-  const int tiles = (rows + kMaxTileRows - 1) / kMaxTileRows;
-  for (int tile = 0, row = 0; tile < tiles; ++tile) {
-    const int end = int(int64_t(rows) * (tile + 1) / tiles);
-    multiply_some<Operand, kMaxTileRows>(p, row, end - row);
-    row = end;
+    for (int n = 0; n < N; ++n) store(to + r * kQueryStride + 16 * n, sums[r][n]);
   }
 }
 

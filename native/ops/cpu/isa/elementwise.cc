@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/cpu/isa/byte_scale.h"
 #include "ops/cpu/isa/simd.h"
 
 namespace ragdraft::ops {
@@ -79,7 +80,20 @@ void to_bf16(const float* from, size_t count, uint16_t* to) {
   }
 }
 
-constexpr ElementwiseKernels kKernels = {rms_norm, swiglu, to_f16, to_bf16};
+float to_q8(const float* from, size_t count, int8_t* to) {
+  ByteRange range;
+  for (size_t i = 0; i < count; i += kLanes) range.include(load_part(from + i, count - i < kLanes ? count - i : kLanes));
+  const ByteScale scale = range.scale();
+  for (size_t i = 0; i < count; i += kLanes) {
+    const size_t part = count - i < kLanes ? count - i : kLanes;
+    int8_t lanes[kLanes];
+    store_s8(lanes, scale.quantise(load_part(from + i, part)));
+    memcpy(to + i, lanes, part);
+  }
+  return scale.scale;
+}
+
+constexpr ElementwiseKernels kKernels = {rms_norm, swiglu, to_f16, to_bf16, to_q8};
 
 }  // namespace
 

@@ -5,7 +5,7 @@
 //
 //   F32x16  16 floats             zero load set1 load_f16 load_bf16 store store_f16 store_bf16 + - * fma max min neg abs round
 //                                 scale_pow2 exp select_less round_bf16 reduce_add reduce_max
-//   I32x16  16 int32              zero set1 to_f32 to_i32 reduce_add dot_u8s8 dot_u7s8
+//   I32x16  16 int32              zero set1 to_f32 to_i32 reduce_add dot_u8s8 dot_s8u8 dot_u7s8
 //   U8x64   64 bytes = 16 x 4     zero load low4 high4 shift_right2 join_low join_high insert_bits
 //   Bf16Pairs                     load; NativeBf16Pairs where the instruction set multiplies them: load dot_bf16 store_bf16_exact
 //

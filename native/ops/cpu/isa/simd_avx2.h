@@ -145,7 +145,18 @@ RAGDRAFT_INLINE I32x16 dot_u8s8(I32x16 acc, U8x64 w, int32_t x) {
   const __m256i s = _mm256_set1_epi32(x);
   return {dot_u8s8_half(acc.a, w.a, s), dot_u8s8_half(acc.b, w.b, s)};
 }
-// The same for w <= 127, x >= -127: cheaper.
+// Signed v, any unsigned x: even and odd bytes apart, a single product fits 16 bits (255 * 128 = 32640).
+RAGDRAFT_INLINE __m256i dot_s8u8_half(__m256i acc, __m256i v, __m256i x) {
+  const __m256i one = _mm256_set1_epi16(1), even = _mm256_set1_epi16(0x00ff);
+  const __m256i sum = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_and_si256(x, even), v), one);
+  return _mm256_add_epi32(acc, _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_andnot_si256(even, x), v), one)));
+}
+// dot_u8s8 with the signs exchanged: v's bytes are signed, x: 4 u8 in memory order.
+RAGDRAFT_INLINE I32x16 dot_s8u8(I32x16 acc, U8x64 v, int32_t x) {
+  const __m256i u = _mm256_set1_epi32(x);
+  return {dot_s8u8_half(acc.a, v.a, u), dot_s8u8_half(acc.b, v.b, u)};
+}
+// dot_u8s8 for w <= 127, x >= -127: cheaper.
 RAGDRAFT_INLINE I32x16 dot_u7s8(I32x16 acc, U8x64 w, int32_t x) {
   const __m256i s = _mm256_set1_epi32(x);
   return {dot_u7s8_half(acc.a, w.a, s), dot_u7s8_half(acc.b, w.b, s)};

@@ -88,7 +88,9 @@ RAGDRAFT_INLINE void store_s8(int8_t* p, I32x16 a) { _mm_storeu_si128(reinterpre
 
 // acc[i] += sum over j < 4 of w[4 i + j] * x[j]; x: 4 s8 in memory order, w unsigned.
 RAGDRAFT_INLINE I32x16 dot_u8s8(I32x16 acc, U8x64 w, int32_t x) { return {_mm512_dpbusd_epi32(acc.v, w.v, _mm512_set1_epi32(x))}; }
-// The same for w <= 127, x >= -127: cheaper where the instruction set saturates.
+// The same with the signs exchanged: v's bytes are signed, x: 4 u8 in memory order.
+RAGDRAFT_INLINE I32x16 dot_s8u8(I32x16 acc, U8x64 v, int32_t x) { return {_mm512_dpbusd_epi32(acc.v, _mm512_set1_epi32(x), v.v)}; }
+// dot_u8s8 for w <= 127, x >= -127: cheaper where the instruction set saturates.
 RAGDRAFT_INLINE I32x16 dot_u7s8(I32x16 acc, U8x64 w, int32_t x) { return dot_u8s8(acc, w, x); }
 
 // Per byte: a & 15, a >> 4.

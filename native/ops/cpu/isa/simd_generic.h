@@ -186,7 +186,18 @@ RAGDRAFT_INLINE void store_s8(int8_t* p, I32x16 a) {
   }
   return acc;
 }
-// The same for w <= 127, x >= -127: cheaper where the instruction set saturates.
+// The same with the signs exchanged: v's bytes are signed, x: 4 u8 in memory order.
+[[maybe_unused]] RAGDRAFT_NOINLINE I32x16 dot_s8u8(I32x16 acc, U8x64 v, int32_t x) {
+  uint8_t u[4];
+  std::memcpy(u, &x, sizeof u);
+  for (int i = 0; i < 16; ++i) {
+    int8_t s[4];
+    std::memcpy(s, v.v + 4 * i, sizeof s);
+    acc.v[i] += u[0] * s[0] + u[1] * s[1] + u[2] * s[2] + u[3] * s[3];
+  }
+  return acc;
+}
+// dot_u8s8 for w <= 127, x >= -127: cheaper where the instruction set saturates.
 RAGDRAFT_INLINE I32x16 dot_u7s8(I32x16 acc, U8x64 w, int32_t x) { return dot_u8s8(acc, w, x); }
 
 template <class F>

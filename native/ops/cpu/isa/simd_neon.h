@@ -150,7 +150,16 @@ RAGDRAFT_INLINE I32x16 dot_u8s8(I32x16 acc, U8x64 w, int32_t x) {
     return vaddq_s32(acc.r[i], vpaddq_s32(vpaddlq_s16(p), vpaddlq_s16(q)));
   });
 }
-// The same for w <= 127, x >= -127: cheaper where the instruction set saturates.
+// The same with the signs exchanged: v's bytes are signed, x: 4 u8 in memory order.
+RAGDRAFT_INLINE I32x16 dot_s8u8(I32x16 acc, U8x64 v, int32_t x) {
+  const int16x8_t u = vreinterpretq_s16_u16(vmovl_u8(vreinterpret_u8_s32(vdup_n_s32(x))));  // x0 x1 x2 x3 x0 x1 x2 x3
+  return each_register<I32x16>([&](int i) {
+    const int8x16_t s = vreinterpretq_s8_u8(v.r[i]);
+    const int16x8_t p = vmulq_s16(vmovl_s8(vget_low_s8(s)), u), q = vmulq_s16(vmovl_high_s8(s), u);
+    return vaddq_s32(acc.r[i], vpaddq_s32(vpaddlq_s16(p), vpaddlq_s16(q)));
+  });
+}
+// dot_u8s8 for w <= 127, x >= -127: cheaper where the instruction set saturates.
 RAGDRAFT_INLINE I32x16 dot_u7s8(I32x16 acc, U8x64 w, int32_t x) { return dot_u8s8(acc, w, x); }
 
 // Per byte: a & 15, a >> 4.
