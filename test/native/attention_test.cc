@@ -173,6 +173,31 @@ TEST("attention over one key returns its value, over equal scores the mean") {
   }
 }
 
+TEST("byte products do not saturate: queries, keys, values and weights all at the ends of their ranges") {
+  const Shape shape{KvType::kQ8, 64, 2, 1};
+  for (const std::string& isa : ops::cpu_isas()) {
+    const auto backend = ops::make_cpu_backend(1, isa);
+    for (const float sign : {1.0f, -1.0f}) {
+      const Cache cache(*backend, shape.layout(), 1, 128);
+      Rows rows(shape, 100, 1);
+      std::fill(rows.q.begin(), rows.q.end(), 0.5f * sign);
+      std::fill(rows.v.begin(), rows.v.end(), -sign);
+      // Keys of even positions point along the query, others against it: scores of +-4, all bytes +-127.
+      for (size_t i = 0; i < rows.k.size(); i++) rows.k[i] = i / 64 % 2 == 0 ? 1.0f : -1.0f;
+      for (size_t i = 0; i < rows.v.size(); i++) rows.v[i] *= i / 64 % 2 == 0 ? 1.0f : 3.0f;
+      const std::vector<float> out = step(*backend, shape, {cache.span(0, 0, 100, 0)}, rows);
+      for (size_t r = 0; r < 100; r++) {
+        const double even = double(r / 2 + 1) * std::exp(4 * double(sign)), odd = double((r + 1) / 2) * std::exp(-4 * double(sign));
+        const double mean = -double(sign) * (even + 3 * odd) / (even + odd);
+        for (size_t i = 0; i < shape.q_row(); i++) {
+          // A tile's weights are off by up to half a step of 255; those of even and odd keys are all alike.
+          CHECK_MSG(std::abs(out[r * shape.q_row() + i] - mean) < 3 * 2.0 / 510, isa + " row " + std::to_string(r));
+        }
+      }
+    }
+  }
+}
+
 TEST("n rows are bit-identical to n single rows, n = 1..17, across a page and a split, for 1, 2 and 3 threads") {
   constexpr int kDepth = 2040, kRows = 17;  // rows 0..7 lie before the split, 8.. in it
   for (const std::string& isa : ops::cpu_isas()) {
