@@ -121,18 +121,18 @@ export interface AskOptions {
   /**
    * Weights of the self-drafter. Default: what the document was opened with. "nested" is refused for a model without 8-bit matrices
    * and with a `drafter`, which is always read in full. No effect in the modes `plain` and `rag`, which draft nothing. In `exact` and
-   * `paper` the drafter shapes the answer: "full" keeps its weights' rounding out of it.
+   * `paper` the drafter shapes the answer: there "auto" means "full", and "nested" must be asked for.
    */
   readonly draftWeights?: DraftWeights | undefined
-  /** A round stops drafting below this drafter probability, 0 to 1. Default 0: never. */
-  readonly confidence?: number | undefined
-  /** 0 to 100; 0 = always the likeliest token. Default 0. */
   /**
    * Propose what followed the last tokens where they occurred before, in the retrieved chunks or the answer, and let the drafter (or
    * in `lossless` the target) check it in one pass. Makes quotes fast; changes no law, and no text where the draft length is fixed.
    * Default true.
    */
   readonly ngram?: boolean | undefined
+  /** A round stops drafting below this drafter probability, 0 to 1. Default 0: never. */
+  readonly confidence?: number | undefined
+  /** 0 to 100; 0 = always the likeliest token. Default 0. */
   readonly temperature?: number | undefined
   /** Keep the K likeliest tokens; 0 = all. Default 0. */
   readonly topK?: number | undefined
@@ -250,10 +250,10 @@ export interface AskSettings {
   transferTemperature: number
   draftLength: number | 'auto'
   draftWeights: DraftWeights | undefined // undefined: as the document was opened
+  ngram: boolean
   confidence: number
   temperature: number
   topK: number
-  ngram: boolean
   topP: number
   minP: number
   repetitionPenalty: number
@@ -279,10 +279,10 @@ export function readAskOptions(given: unknown, chunkCount: number, retrievalOnly
     transferTemperature: optional(number(0, 100, 'min'), 1),
     draftLength: optional(draftLength, 'auto'),
     draftWeights: optional(oneOf(draftWeightKinds), undefined),
+    ngram: optional(boolean, true),
     confidence: optional(number(0, 1), 0),
     temperature: optional(number(0, 100), 0),
     topK: optional(integer(0, count), 0),
-    ngram: optional(boolean, true),
     topP: optional(number(0, 1, 'min'), 1),
     minP: optional(number(0, 1, 'max'), 0),
     repetitionPenalty: optional(number(0, 100, 'min'), 1),
