@@ -126,7 +126,7 @@ void time_linear(ops::Backend& backend, const Options& options, const std::strin
 void time_attention(ops::Backend& backend, const Options& options, const std::string& kv_name) {
   constexpr int kHeads = 32, kKvHeads = 8, kHeadDim = 64;
   kv::KvLayout layout{.layers = 1, .kv_heads = kKvHeads, .head_dim = kHeadDim};
-  layout.type = named<kv::KvType>({{"f16", kv::KvType::kF16}, {"bf16", kv::KvType::kBF16}, {"f32", kv::KvType::kF32}}, kv_name);
+  layout.type = named<kv::KvType>({{"f16", kv::KvType::kF16}, {"bf16", kv::KvType::kBF16}, {"f32", kv::KvType::kF32}, {"q8", kv::KvType::kQ8}}, kv_name);
   int most = 1;
   for (const std::string& text : split(options.attention)) most = std::max(most, positive(text));
   const int pages = (options.depth + most + kPageTokens - 1) / kPageTokens;
