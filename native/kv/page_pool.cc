@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "base/error.h"
 
 namespace ragdraft::kv {
 namespace {
-// Slabs of about this size: few mappings, and huge pages where the system grants them.
+// What a growth without reservation takes: few mappings, and huge pages where the system grants them.
 constexpr size_t kSlabBytes = size_t{32} << 20;
 size_t index(PageId page) { return static_cast<size_t>(page); }
 }  // namespace
@@ -17,15 +18,16 @@ PagePool::PagePool(size_t page_bytes, Allocate allocate) : page_bytes_(page_byte
 }
 
 void PagePool::grow(size_t pages) {
-  while (pages > 0) {
-    const size_t in_slab = std::max<size_t>(1, std::min(pages, kSlabBytes / page_bytes_));
-    std::shared_ptr<std::byte[]> slab = allocate_(in_slab * page_bytes_);
-    for (size_t i = 0; i < in_slab; i++) {
-      free_.push_back(static_cast<PageId>(pages_.size()));
-      pages_.push_back({slab.get() + i * page_bytes_, 0, true});
-    }
-    slabs_.push_back(std::move(slab));
-    pages -= in_slab;
+  // One allocation, so that the backend compares all of it with the memory that is left: a reservation that cannot be kept fails
+  // here, not in the middle of a document.
+  check(pages <= std::numeric_limits<size_t>::max() / page_bytes_, Code::kOutOfMemory, "more KV pages than can be addressed");
+  pages_.reserve(pages_.size() + pages);  // nothing below may throw: the free list must not name memory that is gone
+  free_.reserve(free_.size() + pages);
+  slabs_.push_back(allocate_(pages * page_bytes_));
+  std::byte* slab = slabs_.back().get();
+  for (size_t i = 0; i < pages; i++) {
+    free_.push_back(static_cast<PageId>(pages_.size()));
+    pages_.push_back({slab + i * page_bytes_, 0, true});
   }
 }
 
@@ -36,7 +38,7 @@ void PagePool::reserve(size_t pages) {
 
 PageId PagePool::acquire() {
   const std::lock_guard lock(mutex_);
-  if (free_.empty()) grow(std::max<size_t>(1, std::min<size_t>(8, kSlabBytes / page_bytes_)));
+  if (free_.empty()) grow(std::clamp<size_t>(kSlabBytes / page_bytes_, 1, 8));
   const PageId id = free_.back();
   free_.pop_back();
   Page& page = pages_[index(id)];
