@@ -21,13 +21,13 @@ void PagePool::grow(size_t pages) {
   // One allocation, so that the backend compares all of it with the memory that is left: a reservation that cannot be kept fails
   // here, not in the middle of a document.
   check(pages <= std::numeric_limits<size_t>::max() / page_bytes_, Code::kOutOfMemory, "more KV pages than can be addressed");
-  pages_.reserve(pages_.size() + pages);  // nothing below may throw: the free list must not name memory that is gone
+  std::shared_ptr<std::byte[]> slab = allocate_(pages * page_bytes_);
+  pages_.reserve(pages_.size() + pages);  // what may throw comes first: the free list must not name memory that is gone
   free_.reserve(free_.size() + pages);
-  slabs_.push_back(allocate_(pages * page_bytes_));
-  std::byte* slab = slabs_.back().get();
+  slabs_.push_back(slab);
   for (size_t i = 0; i < pages; i++) {
     free_.push_back(static_cast<PageId>(pages_.size()));
-    pages_.push_back({slab + i * page_bytes_, 0, true});
+    pages_.push_back({slab.get() + i * page_bytes_, 0, true});
   }
 }
 
