@@ -50,12 +50,12 @@ export type KvType = 'f16' | 'bf16' | 'f32' | 'q8'
 export const kvTypes = ['f16', 'bf16', 'f32', 'q8'] as const satisfies readonly KvType[]
 
 /**
- * How a model that drafts for itself reads its weights: `nested` takes the upper 4 bits of its 8-bit (Q8_0) matrices, about the
- * quality of Q4_0 for half the bytes and no memory of its own; `full` all bits; `auto` is `nested` where that saves at least a tenth
+ * How a model that drafts for itself reads its weights: `q4` takes the upper 4 bits of its 8-bit (Q8_0) matrices, about the
+ * quality of Q4_0 for half the bytes and no memory of its own; `full` all bits; `auto` is `q4` where that saves at least a tenth
  * of the bytes, as for a Q8_0 model, else `full`.
  */
-export type DraftWeights = 'auto' | 'full' | 'nested'
-export const draftWeightKinds = ['auto', 'full', 'nested'] as const satisfies readonly DraftWeights[]
+export type DraftWeights = 'auto' | 'full' | 'q4'
+export const draftWeightKinds = ['auto', 'full', 'q4'] as const satisfies readonly DraftWeights[]
 
 /** Options of `loadModel()`. */
 export interface LoadModelOptions {
@@ -119,9 +119,9 @@ export interface AskOptions {
   /** Tokens drafted per round, 0 to 16, or "auto": from measured costs and acceptance, 0 where drafting does not pay. Default "auto". */
   readonly draftLength?: number | 'auto' | undefined
   /**
-   * Weights of the self-drafter. Default: what the document was opened with. "nested" is refused for a model without 8-bit matrices
+   * Weights of the self-drafter. Default: what the document was opened with. "q4" is refused for a model without 8-bit matrices
    * and with a `drafter`, which is always read in full. No effect in the modes `plain` and `rag`, which draft nothing. In `exact` and
-   * `paper` the drafter shapes the answer: there "auto" means "full", and "nested" must be asked for.
+   * `paper` the drafter shapes the answer: there "auto" means "full", and "q4" must be asked for.
    */
   readonly draftWeights?: DraftWeights | undefined
   /**

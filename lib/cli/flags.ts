@@ -23,7 +23,7 @@ export const flags = {
   'draft-weights': {
     type: 'string',
     value: 'KIND',
-    help: `of a model that drafts for itself: ${draftWeightKinds.join(', ')} (default: auto = nested for 8-bit models in lossless mode)`,
+    help: `of a model that drafts for itself: ${draftWeightKinds.join(', ')} (default: auto = q4 for 8-bit models in lossless mode)`,
     option: 'draftWeights',
   },
   'no-ngram': { type: 'boolean', help: 'do not propose what the excerpts or the answer have said before' },

@@ -6,21 +6,21 @@ import type { ModelParts } from './model-parts'
 /** What drafted. */
 export interface DrafterInfo {
   /**
-   * `self`: the model itself, `self-nested`: itself by the upper 4 bits of its 8-bit weights, `model`: the `drafter` of `open()`,
+   * `self`: the model itself, `self-q4`: itself by the upper 4 bits of its 8-bit weights, `model`: the `drafter` of `open()`,
    * `none`: nobody (modes `plain` and `rag`).
    */
-  readonly kind: 'self' | 'self-nested' | 'model' | 'none'
+  readonly kind: 'self' | 'self-q4' | 'model' | 'none'
 }
 
-/** What a nested drafter need not read, as a share of all weights; 0 without 8-bit matrices, 0.47 with nothing else. */
+/** What a 4-bit drafter need not read, as a share of all weights; 0 without 8-bit matrices, 0.47 with nothing else. */
 const savedShare = ({ native }: ModelParts) => 1 - native.info.draftWeightBytes / native.info.weightBytes
 
 /** "auto" asks for this much: rounding a few matrices of a 4-bit model would cost acceptance and save no time. */
 const worthwhileShare = 0.1
 
-/** @throws ERR_INVALID_ARGUMENT if `wanted` is "nested" and the drafter cannot be that */
+/** @throws ERR_INVALID_ARGUMENT if `wanted` is "q4" and the drafter cannot be that */
 export function assertDraftWeights(target: ModelParts, drafter: ModelParts, wanted: DraftWeights): void {
-  if (wanted !== 'nested') return
+  if (wanted !== 'q4') return
   const reason =
     drafter !== target
       ? 'beside a drafter: another model drafts with all of its weights'
@@ -28,7 +28,7 @@ export function assertDraftWeights(target: ModelParts, drafter: ModelParts, want
         ? undefined
         : 'for this model: it has no 8-bit (Q8_0) matrices'
   if (reason === undefined) return
-  const message = `draftWeights must not be "nested" ${reason}`
+  const message = `draftWeights must not be "q4" ${reason}`
   throw new RagdraftError('ERR_INVALID_ARGUMENT', message, { details: { argument: 'draftWeights' } })
 }
 
@@ -39,6 +39,6 @@ export function assertDraftWeights(target: ModelParts, drafter: ModelParts, want
 export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, wanted: DraftWeights): DrafterInfo {
   if (mode === 'plain' || mode === 'rag') return { kind: 'none' }
   if (drafter !== target) return { kind: 'model' }
-  const nested = wanted === 'nested' || (wanted === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
-  return { kind: nested ? 'self-nested' : 'self' }
+  const fourBits = wanted === 'q4' || (wanted === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
+  return { kind: fourBits ? 'self-q4' : 'self' }
 }

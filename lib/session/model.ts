@@ -13,7 +13,7 @@ import { assertSameVocabulary } from './vocabulary'
 export interface ModelInfo extends ModelDescription {
   /** Memory of the weights, in bytes. */
   readonly weightBytes: number
-  /** Bytes of them that a `nested` self-drafter reads for a token; equal to `weightBytes` for a model without 8-bit matrices. */
+  /** Bytes of them that a `q4` self-drafter reads for a token; equal to `weightBytes` for a model without 8-bit matrices. */
   readonly draftWeightBytes: number
   /** Where the model computes. */
   readonly device: Exclude<Device, 'auto'>

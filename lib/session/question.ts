@@ -149,7 +149,7 @@ export async function answerQuestion(
   const prompts = await buildPrompts(context, question, settings, signal)
   const { draft } = prompts
   const drafterInfo = drafterOf(target, drafter, settings.mode, settings.draftWeights ?? context.draftWeights)
-  const precision = drafterInfo.kind === 'self-nested' ? 'draft' : 'full'
+  const precision = drafterInfo.kind === 'self-q4' ? 'draft' : 'full'
   const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
   try {
     if (prompts.suffix) sequences.target = callSync(() => reading.sequence?.fork() ?? null)

@@ -30,56 +30,56 @@ async function setup(t: Test, { draftWeightBytes = 530 } = {}) {
 t.test('a model with 8-bit matrices drafts by their upper half, unless told to use all', async (t) => {
   const { model, run } = await setup(t)
   t.match(model.info, { weightBytes: 1000, draftWeightBytes: 530 })
-  const nested = ['self-nested', 'full', 'draft']
+  const q4 = ['self-q4', 'full', 'draft']
   const full = ['self', 'full', 'full']
-  t.same(await run({}, { mode: 'lossless' }), nested, 'the target is read in full')
+  t.same(await run({}, { mode: 'lossless' }), q4, 'the target is read in full')
   t.same(await run({ draftWeights: 'full' }, { mode: 'lossless' }), full)
   for (const mode of ['exact', 'paper'] as const) {
     t.same(await run({}, { mode }), full, `${mode}: what shapes the answer is not rounded unasked`)
-    t.same(await run({ draftWeights: 'nested' }, { mode }), nested)
+    t.same(await run({ draftWeights: 'q4' }, { mode }), q4)
   }
-  t.same(await run({ draftWeights: 'nested' }), nested)
-  t.same(await run({ drafter: model }), nested, 'itself, named as drafter')
+  t.same(await run({ draftWeights: 'q4' }), q4)
+  t.same(await run({ drafter: model }), q4, 'itself, named as drafter')
   t.same(await run({}, { draftWeights: 'full' }), full, 'the question decides')
-  t.same(await run({ draftWeights: 'full' }, { draftWeights: 'auto' }), nested)
-  t.same(await run({ draftWeights: 'full' }, { draftWeights: 'nested' }), nested)
+  t.same(await run({ draftWeights: 'full' }, { draftWeights: 'auto' }), q4)
+  t.same(await run({ draftWeights: 'full' }, { draftWeights: 'q4' }), q4)
 })
 
-t.test('a model without 8-bit matrices drafts by all of its weights, and refuses "nested"', async (t) => {
+t.test('a model without 8-bit matrices drafts by all of its weights, and refuses "q4"', async (t) => {
   const { model, binding, run } = await setup(t, { draftWeightBytes: 1000 })
   t.same(await run({}), ['self', 'full', 'full'])
   t.same(await run({ draftWeights: 'full' }), ['self', 'full', 'full'])
   const refusal = {
     code: 'ERR_INVALID_ARGUMENT',
-    message: 'draftWeights must not be "nested" for this model: it has no 8-bit (Q8_0) matrices',
+    message: 'draftWeights must not be "q4" for this model: it has no 8-bit (Q8_0) matrices',
     details: { argument: 'draftWeights' },
   }
   const before = binding.prefilled.length
-  await t.rejects(model.open(text, { draftWeights: 'nested' }), refusal)
+  await t.rejects(model.open(text, { draftWeights: 'q4' }), refusal)
   t.equal(binding.prefilled.length, before, 'before the document is read')
-  await t.rejects(run({}, { draftWeights: 'nested' }), refusal)
+  await t.rejects(run({}, { draftWeights: 'q4' }), refusal)
 })
 
 t.test('a model with few 8-bit matrices drafts by all of its weights, unless told otherwise', async (t) => {
   const { run } = await setup(t, { draftWeightBytes: 950 })
   t.same(await run({}), ['self', 'full', 'full'])
-  t.same(await run({ draftWeights: 'nested' }), ['self-nested', 'full', 'draft'])
+  t.same(await run({ draftWeights: 'q4' }), ['self-q4', 'full', 'draft'])
 })
 
-t.test('another model drafts by all of its weights, and "nested" beside it is refused', async (t) => {
+t.test('another model drafts by all of its weights, and "q4" beside it is refused', async (t) => {
   const { model, binding, run } = await setup(t)
   const drafter = await loadModelWith(binding, 'fake.gguf')
   t.teardown(() => drafter.close())
   for (const draftWeights of ['auto', 'full', undefined] satisfies (DraftWeights | undefined)[])
     t.same(await run({ drafter, draftWeights }), ['model', 'full', 'full'])
-  const refusal = { code: 'ERR_INVALID_ARGUMENT', message: /^draftWeights must not be "nested" beside a drafter/ }
-  await t.rejects(model.open(text, { drafter, draftWeights: 'nested' }), refusal)
-  await t.rejects(run({ drafter }, { draftWeights: 'nested' }), refusal)
+  const refusal = { code: 'ERR_INVALID_ARGUMENT', message: /^draftWeights must not be "q4" beside a drafter/ }
+  await t.rejects(model.open(text, { drafter, draftWeights: 'q4' }), refusal)
+  await t.rejects(run({ drafter }, { draftWeights: 'q4' }), refusal)
 })
 
 t.test('where nobody drafts, nothing is read by halves: rag answers come from full weights', async (t) => {
   const { run } = await setup(t)
   t.same(await run({}, { mode: 'plain' }), ['none', 'full', null])
   t.same(await run({}, { mode: 'rag' }), ['none', null, 'full'])
-  t.same(await run({ retrievalOnly: true, draftWeights: 'nested' }), ['none', null, 'full'])
+  t.same(await run({ retrievalOnly: true, draftWeights: 'q4' }), ['none', null, 'full'])
 })

@@ -68,7 +68,7 @@ const refused: [object, string, string, string][] = [
   [{ draftLength: 17 }, 'draftLength', 'an integer from 0 to 16 or "auto"', '17'],
   [{ draftLength: 1.5 }, 'draftLength', 'an integer', '1.5'],
   [{ draftLength: 'many' }, 'draftLength', '"auto"', '"many"'],
-  [{ draftWeights: 'q4' }, 'draftWeights', 'one of "auto", "full", "nested"', '"q4"'],
+  [{ draftWeights: 'q8' }, 'draftWeights', 'one of "auto", "full", "q4"', '"q8"'],
   [{ draftWeights: null }, 'draftWeights', 'one of', 'null'],
   [{ ngram: 'on' }, 'ngram', 'true or false', '"on"'],
   [{ confidence: 2 }, 'confidence', 'from 0 to 1', '2'],
