@@ -85,7 +85,7 @@ class Backend {
 // Scalar, f64 accumulation, straight from the GGUF formats: the oracle of every other backend.
 std::unique_ptr<Backend> make_reference_backend();
 
-// isa: "" = best of this machine (RAGDRAFT_ISA lowers it), else "generic", "avx2", "avx512", "avx512bf16", "neon".
+// isa: "" = best of this machine (RAGDRAFT_ISA lowers it), else "generic", "avx2", "avx512", "avx512bf16", "amx", "neon".
 // threads: 0 = ThreadPool::default_threads(). Throws kInvalidArgument for an isa that is unknown or not available here.
 std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& isa = "");
 std::vector<std::string> cpu_isas();  // available here, best first

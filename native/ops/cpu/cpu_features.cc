@@ -7,6 +7,10 @@
 #include <cpuid.h>
 #endif
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace ragdraft::ops {
 
@@ -29,7 +33,7 @@ Registers cpuid(unsigned leaf, unsigned subleaf) {
   return r;
 }
 
-// Which register files the operating system saves: bit 1 SSE, 2 AVX, 5-7 AVX-512.
+// Which register files the operating system saves: bit 1 SSE, 2 AVX, 5-7 AVX-512, 17-18 AMX.
 unsigned saved_state() {
 #if defined(_MSC_VER)
   return unsigned(_xgetbv(0));
@@ -41,6 +45,18 @@ unsigned saved_state() {
 }
 
 bool has(unsigned value, int bit) { return (value >> bit & 1) != 0; }
+
+// The tiles are 8 KiB of state a thread, which Linux (5.16) saves only for processes that asked. It refuses where a thread's alternate
+// signal stack is too small for them.
+bool tiles_permitted() {
+#if defined(__x86_64__) && defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  static const bool permitted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return permitted;
+#else
+  return false;
+#endif
+}
 
 }  // namespace
 
@@ -57,6 +73,8 @@ CpuFeatures detect_cpu_features() {
   cpu.avx512 = cpu.avx2 && (saved & 0xe6) == 0xe6 && has(leaf7.ebx, 16) /*F*/ && has(leaf7.ebx, 17) /*DQ*/ &&
                has(leaf7.ebx, 30) /*BW*/ && has(leaf7.ebx, 31) /*VL*/ && has(leaf7.ecx, 11) /*VNNI*/;
   cpu.avx512bf16 = cpu.avx512 && has(leaf7_1.eax, 5);
+  cpu.amx = cpu.avx512bf16 && (saved & 0x60000) == 0x60000 && has(leaf7.edx, 22) /*BF16*/ && has(leaf7.edx, 24) /*TILE*/ &&
+            has(leaf7.edx, 25) /*INT8*/ && tiles_permitted();
   return cpu;
 }
 

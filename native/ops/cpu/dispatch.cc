@@ -22,6 +22,9 @@ struct Tier {
 
 const Tier kTiers[] = {
     // Best first.
+#ifdef RAGDRAFT_HAVE_AMX
+    RAGDRAFT_TIER(amx, amx),
+#endif
 #ifdef RAGDRAFT_HAVE_AVX512BF16
     RAGDRAFT_TIER(avx512bf16, avx512bf16),
 #endif

@@ -43,6 +43,7 @@ const LinearKernels& linear_kernels_generic();
 const LinearKernels& linear_kernels_avx2();
 const LinearKernels& linear_kernels_avx512();
 const LinearKernels& linear_kernels_avx512bf16();
+const LinearKernels& linear_kernels_amx();
 const LinearKernels& linear_kernels_neon();
 
 }  // namespace ragdraft::ops

@@ -35,7 +35,7 @@ struct F16Operand : F32Operand {
   static RAGDRAFT_INLINE Vector load(const Element* p) { return F32x16::load_f16(p); }
 };
 
-#if RAGDRAFT_ISA_LEVEL == 3
+#if RAGDRAFT_HAS_BF16
 struct Bf16Operand {
   using Element = uint16_t;
   using Vector = NativeBf16Pairs;

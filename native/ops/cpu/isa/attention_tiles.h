@@ -9,7 +9,7 @@ namespace {
 
 // How many rows and vectors are kept at once. Registers decide: 32 of 16 floats, 16 of 8, 32 of 4; the plain loops spill in any
 // case, there rows share the costly conversion of f16.
-#if RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3
+#if RAGDRAFT_HAS_AVX512
 constexpr int kMaxTileRows = 14;
 constexpr int tile_vectors(int rows) { return rows <= 6 ? 4 : 2; }
 #elif RAGDRAFT_ISA_LEVEL == 1

@@ -9,7 +9,7 @@ namespace {
 
 // A row takes two accumulators (the running dot and the sum, or two chains of floats) of the 32 or 16 vector registers, which
 // are one (AVX-512), two (AVX2) or four (NEON) to an F32x16. Measured: more rows spill and gain nothing.
-constexpr int kBlockRows = RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3 ? 12 : 3;
+constexpr int kBlockRows = RAGDRAFT_HAS_AVX512 ? 12 : 3;
 
 // y = (old y) + (sum + bias), for the first `outputs` lanes. y, bias: of the panel's first output.
 RAGDRAFT_NOINLINE void finish_row(const float* sums, const float* bias, bool accumulate, int64_t outputs, float* y) {

@@ -36,7 +36,12 @@
 #define RAGDRAFT_LEVEL_avx512 2
 #define RAGDRAFT_LEVEL_avx512bf16 3
 #define RAGDRAFT_LEVEL_neon 4
+#define RAGDRAFT_LEVEL_amx 5
 #define RAGDRAFT_ISA_LEVEL RAGDRAFT_JOIN_(RAGDRAFT_LEVEL_, RAGDRAFT_ISA)
+// What levels have in common: 32 vectors of 64 bytes, products of bf16 pairs, tiles (isa/tiles.h).
+#define RAGDRAFT_HAS_AVX512 (RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3 || RAGDRAFT_ISA_LEVEL == 5)
+#define RAGDRAFT_HAS_BF16 (RAGDRAFT_ISA_LEVEL == 3 || RAGDRAFT_ISA_LEVEL == 5)
+#define RAGDRAFT_HAS_TILES (RAGDRAFT_ISA_LEVEL == 5)
 
 // Before a loop whose trip count is a small constant: RAGDRAFT_UNROLL keeps arrays of vectors that it indexes in registers,
 // RAGDRAFT_NO_UNROLL keeps the compiler from merging its rounds into one that needs more registers than there are.
@@ -55,7 +60,7 @@
 #define RAGDRAFT_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-#if RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3
+#if RAGDRAFT_HAS_AVX512
 #include "ops/cpu/isa/simd_avx512.h"
 #elif RAGDRAFT_ISA_LEVEL == 1
 #include "ops/cpu/isa/simd_avx2.h"

@@ -128,7 +128,7 @@ RAGDRAFT_INLINE F32x16 round_bf16(F32x16 a) {
   const __m512i sum = _mm512_add_epi32(x, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
   return {_mm512_castsi512_ps(_mm512_and_si512(sum, _mm512_set1_epi32(int(0xffff0000))))};
 }
-#if RAGDRAFT_ISA_LEVEL == 3
+#if RAGDRAFT_HAS_BF16
 // 16 pairs of neighbouring bf16 values, as the dot-product instruction takes them.
 struct NativeBf16Pairs {
   __m512i v;
