@@ -116,7 +116,7 @@ void time_linear(ops::Backend& backend, const Options& options, const std::strin
     std::vector<float> y(size_t(rows * kOutputs));
     const double seconds = median_call(options.runs, int(matrices.size()), [&](int i) {
       const ops::LinearTask task{matrices[size_t(i)].get(), nullptr, y.data()};
-      backend.linear({&task, 1}, x.data(), rows, ops::Precision::kFull);
+      backend.linear({&task, 1}, {x.data()}, rows, ops::Precision::kFull);
     });
     print(backend, "linear", "2048x8192", type_name, rows, 0, seconds, double(matrices[0]->bytes), 2.0 * rows * kOutputs * kInputs);
   }

@@ -10,7 +10,7 @@ namespace ragdraft::model {
 // Activations of one pass, [kMaxRows, ...] each.
 struct Transformer::Workspace {
   std::vector<std::shared_ptr<std::byte[]>> memory;
-  float *x, *normed, *q, *k, *v, *attended, *gate, *up;
+  float *x, *q, *k, *v, *attended, *gate, *up;
   std::vector<TokenId> tokens;
   std::vector<kv::KvSpan> spans;
 
@@ -20,7 +20,6 @@ struct Transformer::Workspace {
       return reinterpret_cast<float*>(memory.back().get());
     };
     x = buffer(c.embedding);
-    normed = buffer(c.embedding);
     q = buffer(int64_t(c.heads) * c.head_dim);
     k = buffer(int64_t(c.kv_heads) * c.head_dim);
     v = buffer(int64_t(c.kv_heads) * c.head_dim);
@@ -84,29 +83,28 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
   const int rows = int(ws.tokens.size());
   const kv::KvLayout& layout = batch.front().sequence->layout();
   const float scale = 1.0f / std::sqrt(float(c.head_dim));
-  const auto linear = [&](std::initializer_list<ops::LinearTask> tasks, const float* x) {
-    backend_->linear(std::span(tasks.begin(), tasks.size()), x, rows, precision);
+  const auto linear = [&](std::initializer_list<ops::LinearTask> tasks, const ops::LinearInput& input) {
+    backend_->linear(std::span(tasks.begin(), tasks.size()), input, rows, precision);
   };
 
   backend_->embed(weights_.embedding, ws.tokens, ws.x);
   for (int i = 0; i < c.layers; i++) {
     if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(Code::kAborted, "the request was aborted");
     const LayerWeights& w = weights_.layers[size_t(i)];
-    backend_->rms_norm(ws.x, w.attention_norm.get(), c.norm_epsilon, rows, c.embedding, ws.normed);
+    const auto normed = ops::LinearInput::rms_norm(ws.x, w.attention_norm.get(), c.norm_epsilon);
     const ops::LinearTask k{w.k.get(), w.k_bias.get(), ws.k}, v{w.v.get(), w.v_bias.get(), ws.v};
     if (wanted == 0 && i == c.layers - 1) {  // nothing reads what follows: a prefill ends with the last layer's keys and values
-      linear({k, v}, ws.normed);
+      linear({k, v}, normed);
       backend_->rope_append_kv(layout, i, ws.spans, c.rope, 0, nullptr, ws.k, ws.v);
       break;
     }
-    linear({{w.q.get(), w.q_bias.get(), ws.q}, k, v}, ws.normed);
+    linear({{w.q.get(), w.q_bias.get(), ws.q}, k, v}, normed);
     backend_->rope_append_kv(layout, i, ws.spans, c.rope, c.heads, ws.q, ws.k, ws.v);
     backend_->attention(layout, i, ws.spans, c.heads, scale, ws.q, ws.attended);
-    linear({{w.attention_output.get(), nullptr, ws.x, true}}, ws.attended);
-    backend_->rms_norm(ws.x, w.feed_forward_norm.get(), c.norm_epsilon, rows, c.embedding, ws.normed);
-    linear({{w.gate.get(), nullptr, ws.gate}, {w.up.get(), nullptr, ws.up}}, ws.normed);
-    backend_->swiglu(ws.gate, ws.up, rows, c.feed_forward);
-    linear({{w.down.get(), nullptr, ws.x, true}}, ws.gate);
+    linear({{w.attention_output.get(), nullptr, ws.x, true}}, {ws.attended});
+    linear({{w.gate.get(), nullptr, ws.gate}, {w.up.get(), nullptr, ws.up}},
+           ops::LinearInput::rms_norm(ws.x, w.feed_forward_norm.get(), c.norm_epsilon));
+    linear({{w.down.get(), nullptr, ws.x, true}}, ops::LinearInput::swiglu(ws.gate, ws.up));
   }
 
   if (wanted > 0) {  // only the wanted rows meet the output matrix, all of them in one pass
@@ -116,9 +114,8 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
       std::memmove(ws.x + int64_t(row) * c.embedding, ws.x + int64_t(from) * c.embedding, size_t(batch[p].logit_rows) * size_t(c.embedding) * sizeof(float));
       row += batch[p].logit_rows;
     }
-    backend_->rms_norm(ws.x, weights_.output_norm.get(), c.norm_epsilon, wanted, c.embedding, ws.normed);
     const ops::LinearTask output{weights_.output.get(), nullptr, logits};
-    backend_->linear(std::span(&output, 1), ws.normed, wanted, precision);
+    backend_->linear({&output, 1}, ops::LinearInput::rms_norm(ws.x, weights_.output_norm.get(), c.norm_epsilon), wanted, precision);
   }
   for (const SequenceRows& part : batch) part.sequence->advance(int(part.tokens.size()));
 }

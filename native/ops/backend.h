@@ -32,6 +32,25 @@ class Matrix {
 // cheaper form nested in them and are read in full.
 enum class Precision : uint8_t { kFull, kDraft };
 
+// The rows x that a product multiplies, [rows, columns]: as they lie in memory, or what a norm or an activation makes of those. A
+// backend makes them while it brings its inputs into its own form: such rows never exist as a whole.
+struct LinearInput {
+  enum class Kind : uint8_t { kPlain, kRmsNorm, kSwiGlu };
+
+  const float* values;            // [rows, columns]
+  Kind kind = Kind::kPlain;
+  const float* weight = nullptr;  // kRmsNorm: [columns]
+  float epsilon = 0;              // kRmsNorm
+  const float* up = nullptr;      // kSwiGlu: [rows, columns]
+
+  // x[r, k] = values[r, k] / sqrt(mean_k values[r, k]^2 + epsilon) * weight[k]
+  static LinearInput rms_norm(const float* values, const float* weight, float epsilon) {
+    return {.values = values, .kind = Kind::kRmsNorm, .weight = weight, .epsilon = epsilon};
+  }
+  // x[r, k] = silu(gate[r, k]) * up[r, k], silu(v) = v / (1 + exp(-v))
+  static LinearInput swiglu(const float* gate, const float* up) { return {.values = gate, .kind = Kind::kSwiGlu, .up = up}; }
+};
+
 // One product of a group that shares its input: y[r, :] = W x[r, :] + bias, or += if `accumulate` (residual).
 struct LinearTask {
   const Matrix* weight;
@@ -62,11 +81,8 @@ class Backend {
   // out[r, :] = row tokens[r] of `table`, dequantised. table stays in the file mapping. tokens in [0, table.rows).
   virtual void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) = 0;
 
-  // out[r, i] = x[r, i] / sqrt(mean_i x[r, i]^2 + epsilon) * weight[i].   x, out: [rows, dim]; may alias.
-  virtual void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) = 0;
-
-  // All tasks share x: [rows, columns]; rows >= 1. y never aliases x.
-  virtual void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) = 0;
+  // All tasks share the input; rows >= 1. y never aliases an array of the input.
+  virtual void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) = 0;
 
   // Rotates q in place, rotates k, and stores k and v of every span's rows at their positions in layer `layer` of the pages.
   // q: [rows, heads * head_dim], or nullptr with heads = 0 where only keys and values are wanted; k, v: [rows, kv_heads * head_dim].
@@ -77,9 +93,6 @@ class Backend {
   // out: [rows, heads * head_dim] = softmax(scale * q k) v. Pages hold finite values wherever they were ever written, else zeros.
   virtual void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
                          float* out) = 0;
-
-  // gate[i] = silu(gate[i]) * up[i], silu(x) = x / (1 + exp(-x)).   [rows, dim]
-  virtual void swiglu(float* gate, const float* up, int rows, int dim) = 0;
 };
 
 // Scalar, f64 accumulation, straight from the GGUF formats: the oracle of every other backend.

@@ -172,7 +172,7 @@ TEST("tasks of one draft equal separate calls, with bias and accumulation after 
     const LinearTask tasks[] = {{eight.get(), bias.data(), y[0].data()},
                                 {four.get(), nullptr, y[1].data()},
                                 {eight.get(), nullptr, y[2].data(), true}};
-    backend->linear(tasks, x.data(), kRows, Precision::kDraft);
+    backend->linear(tasks, {x.data()}, kRows, Precision::kDraft);
     const std::vector<float> eights = multiply(*backend, *eight, x.data(), kRows, Precision::kDraft);
     bool right = y[1] == multiply(*backend, *four, x.data(), kRows, Precision::kDraft);
     for (size_t i = 0; i < old.size(); ++i) right = right && y[0][i] == eights[i] + bias[i % 40] && y[2][i] == old[i] + eights[i];

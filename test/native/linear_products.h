@@ -9,12 +9,17 @@
 namespace testing {
 
 // [rows, matrix.rows]
-inline std::vector<float> multiply(ragdraft::ops::Backend& backend, const ragdraft::ops::Matrix& matrix, const float* x, int rows,
+inline std::vector<float> multiply(ragdraft::ops::Backend& backend, const ragdraft::ops::Matrix& matrix,
+                                   const ragdraft::ops::LinearInput& input, int rows,
                                    ragdraft::ops::Precision precision = ragdraft::ops::Precision::kFull) {
   std::vector<float> y(size_t(rows) * size_t(matrix.rows), -1e9f);
   const ragdraft::ops::LinearTask task{&matrix, nullptr, y.data()};
-  backend.linear({&task, 1}, x, rows, precision);
+  backend.linear({&task, 1}, input, rows, precision);
   return y;
+}
+inline std::vector<float> multiply(ragdraft::ops::Backend& backend, const ragdraft::ops::Matrix& matrix, const float* x, int rows,
+                                   ragdraft::ops::Precision precision = ragdraft::ops::Precision::kFull) {
+  return multiply(backend, matrix, ragdraft::ops::LinearInput{x}, rows, precision);
 }
 
 // Per 32, scale = max / 127 and quants to nearest even (kernel_table.h).

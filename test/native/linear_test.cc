@@ -163,7 +163,7 @@ TEST("bias and accumulation come once, after the sum: y = y + (sum + bias), noth
         const LinearTask tasks[] = {{matrix.get(), bias.data(), with_bias.data()},
                                     {matrix.get(), nullptr, added.data(), true},
                                     {matrix.get(), bias.data(), both.data(), true}};
-        backend->linear(tasks, x.data(), rows, ops::Precision::kFull);
+        backend->linear(tasks, {x.data()}, rows, ops::Precision::kFull);
         bool right = with_bias.back() == 42.0f;
         for (size_t i = 0; i < sum.size(); ++i) {
           const float biased = sum[i] + bias[i % kOutputs];
@@ -187,7 +187,7 @@ TEST("tasks of different types and sizes that share an input equal separate call
         together.emplace_back(size_t(rows) * size_t(matrices.back()->rows));
       }
       for (size_t i = 0; i < matrices.size(); ++i) tasks.push_back({matrices[i].get(), nullptr, together[i].data()});
-      backend->linear(tasks, x.data(), rows, ops::Precision::kFull);
+      backend->linear(tasks, {x.data()}, rows, ops::Precision::kFull);
       for (size_t i = 0; i < matrices.size(); ++i) CHECK_MSG(together[i] == multiply(*backend, *matrices[i], x.data(), rows), isa);
     }
   }

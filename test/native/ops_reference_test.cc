@@ -38,12 +38,11 @@ TEST("reference embed copies the rows of the tokens, in order") {
   CHECK((out == std::vector<float>{5, 6, 1, 2, 5, 6}));
 }
 
-TEST("reference rms_norm divides by the root of the mean square and may work in place") {
-  const auto backend = ops::make_reference_backend();
-  std::vector<float> x = {3, 4, 0, 0};  // rows (3, 4): mean square 12.5; (0, 0): epsilon alone
-  const std::vector<float> weight = {1, 2};
-  backend->rms_norm(x.data(), weight.data(), 0.5f, 2, 2, x.data());
-  CHECK(near(x[0], 3 / std::sqrt(13.0)) && near(x[1], 8 / std::sqrt(13.0)) && x[2] == 0 && x[3] == 0);
+TEST("reference rms_norm divides by the root of the mean square") {
+  const std::vector<float> x = {3, 4, 0, 0}, weight = {1, 2};  // rows (3, 4): mean square 12.5; (0, 0): epsilon alone
+  std::vector<float> out(4);
+  ops::ref::rms_norm(x.data(), weight.data(), 0.5f, 2, 2, out.data());
+  CHECK(near(out[0], 3 / std::sqrt(13.0)) && near(out[1], 8 / std::sqrt(13.0)) && out[2] == 0 && out[3] == 0);
 }
 
 TEST("reference linear multiplies, adds the bias, and accumulates where asked") {
@@ -55,7 +54,7 @@ TEST("reference linear multiplies, adds the bias, and accumulates where asked") 
   std::vector<float> plain(4), added = {100, 100, 100, 100};
   const std::vector<ops::LinearTask> tasks = {{matrix.get(), bias.data(), plain.data(), false},
                                               {matrix.get(), nullptr, added.data(), true}};
-  backend->linear(tasks, x.data(), 2, ops::Precision::kFull);
+  backend->linear(tasks, {x.data()}, 2, ops::Precision::kFull);
   CHECK((plain == std::vector<float>{16, 20, 9, 17}));
   CHECK((added == std::vector<float>{106, 100, 99, 97}));
 }
@@ -73,7 +72,7 @@ TEST("reference linear keeps its weights after their source is gone, and reads q
   }
   const std::vector<float> x(32, 1.0f);
   float y = 0;
-  backend->linear(std::vector<ops::LinearTask>{{matrix.get(), nullptr, &y, false}}, x.data(), 1, ops::Precision::kFull);
+  backend->linear(std::vector<ops::LinearTask>{{matrix.get(), nullptr, &y, false}}, {x.data()}, 1, ops::Precision::kFull);
   CHECK(y == -8.0f);  // 0.5 * sum of -16..15
 }
 
@@ -157,11 +156,24 @@ TEST("reference attention maps query heads to kv heads in groups, and batches se
 }
 
 TEST("reference swiglu is silu(gate) * up") {
+  const std::vector<float> gate = {0, 1, -1, -200}, up = {3, 2, 2, 1};
+  std::vector<float> out(4);
+  ops::ref::swiglu(gate.data(), up.data(), 2, 2, out.data());
+  CHECK(out[0] == 0 && near(out[1], 1.4621171572600098) && near(out[2], -0.5378828427399902) && near(out[3], 0));
+}
+
+TEST("reference linear multiplies what the norm or the gate makes of its input") {
   const auto backend = ops::make_reference_backend();
-  std::vector<float> gate = {0, 1, -1, -200};
-  const std::vector<float> up = {3, 2, 2, 1};
-  backend->swiglu(gate.data(), up.data(), 2, 2);
-  CHECK(gate[0] == 0 && near(gate[1], 1.4621171572600098) && near(gate[2], -0.5378828427399902) && near(gate[3], 0));
+  const std::vector<float> w = {1, 10}, x = {3, 4, 0, 1}, other = {1, 2, 3, 4};
+  const auto matrix = backend->pack(view(DType::kF32, 1, 2, w));
+  std::vector<float> y(2), rows(4);
+  const ops::LinearTask task{matrix.get(), nullptr, y.data()};
+  ops::ref::rms_norm(x.data(), other.data(), 0.5f, 2, 2, rows.data());
+  backend->linear({&task, 1}, ops::LinearInput::rms_norm(x.data(), other.data(), 0.5f), 2, ops::Precision::kFull);
+  CHECK(near(y[0], double(rows[0]) + 10 * double(rows[1]), 1e-5) && near(y[1], double(rows[2]) + 10 * double(rows[3]), 1e-5));
+  ops::ref::swiglu(x.data(), other.data(), 2, 2, rows.data());
+  backend->linear({&task, 1}, ops::LinearInput::swiglu(x.data(), other.data()), 2, ops::Precision::kFull);
+  CHECK(near(y[0], double(rows[0]) + 10 * double(rows[1]), 1e-4) && near(y[1], double(rows[2]) + 10 * double(rows[3]), 1e-4));
 }
 
 TEST("reference memory is zeroed, aligned, and refused with a typed error when there is none") {

@@ -22,11 +22,7 @@ class CpuBackend final : public Backend {
   // pack.cc, embed.cc, linear.cc
   std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override;
   void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) override;
-  void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) override;
-
-  // elementwise.cc
-  void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) override;
-  void swiglu(float* gate, const float* up, int rows, int dim) override;
+  void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) override;
 
   // attention.cc, rope.cc
   void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,

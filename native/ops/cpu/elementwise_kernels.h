@@ -1,4 +1,4 @@
-// The elementwise kernels of one instruction set. Callers: native/ops/cpu/elementwise.cc, rope.cc.
+// The elementwise kernels of one instruction set. Callers: native/ops/cpu/input_rows.cc, rope.cc.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,10 +6,12 @@
 namespace ragdraft::ops {
 
 struct ElementwiseKernels {
-  // x, out: [rows, dim], may be the same. The sum of squares has a fixed order that depends on dim alone.
-  void (*rms_norm)(const float* x, const float* weight, float epsilon, int rows, int dim, float* out);
-  // gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i]
-  void (*swiglu)(float* gate, const float* up, size_t count);
+  // 1 / sqrt(mean of x^2 + epsilon). The sum of squares has a fixed order that depends on `count` alone.
+  float (*rms_factor)(const float* x, size_t count, float epsilon);
+  // out[i] = x[i] * factor * weight[i]
+  void (*scale)(const float* x, float factor, const float* weight, size_t count, float* out);
+  // out[i] = gate[i] / (1 + exp(-gate[i])) * up[i]
+  void (*swiglu)(const float* gate, const float* up, size_t count, float* out);
   // Round to nearest even; f16 saturates at +-65504, NaN stays NaN.
   void (*to_f16)(const float* from, size_t count, uint16_t* to);
   void (*to_bf16)(const float* from, size_t count, uint16_t* to);

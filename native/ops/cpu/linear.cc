@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "ops/cpu/cpu_backend.h"
+#include "ops/cpu/input_rows.h"
 #include "ops/cpu/packed_matrix.h"
 
 namespace ragdraft::ops {
@@ -18,11 +19,15 @@ struct RowBlocks {
 };
 
 // The inputs of a call, `columns` of `rows` rows, in the layout of InputBlock. Block b starts at its first row's share of each
-// array. Floats are interleaved only for blocks of several rows.
+// array. Floats that lie in memory as one row stay there.
 class Inputs {
  public:
-  Inputs(const float* x, const RowBlocks& blocks, int64_t columns, bool integers, bool floats, Scratch& scratch)
-      : x_(x), blocks_(blocks), columns_(columns), integers_(integers), interleave_(floats && blocks.rows > 1) {
+  Inputs(const InputRows& source, const RowBlocks& blocks, int64_t columns, bool integers, bool floats, Scratch& scratch)
+      : source_(source),
+        blocks_(blocks),
+        columns_(columns),
+        integers_(integers),
+        interleave_(floats && (blocks.rows > 1 || !source.in_memory())) {
     const size_t elements = size_t(blocks.rows) * size_t(columns);
     group_words_ = elements / kGroupInputs;
     const size_t integer_words = integers ? elements / 4 + 6 * group_words_ : 0;
@@ -35,7 +40,7 @@ class Inputs {
     const size_t elements = offset(index, column, columns_), groups = offset(index, column / kGroupInputs, columns_ / kGroupInputs);
     InputBlock b{};
     b.rows = blocks_.size(index);
-    b.floats = (interleave_ ? floats_ : x_) + elements;
+    b.floats = (interleave_ ? floats_ : source_.memory()) + elements;
     if (!integers_) return b;
     float* const group_arrays = words_ + size_t(blocks_.rows) * size_t(columns_) / 4;
     b.quants = reinterpret_cast<int8_t*>(words_) + elements;
@@ -53,8 +58,9 @@ class Inputs {
     const int index = piece / column_pieces();
     const int64_t column = piece % column_pieces() * kPieceColumns, columns = std::min(kPieceColumns, columns_ - column);
     const InputBlock b = block(index, column);
+    float made[kPieceColumns];
     for (int row = 0; row < b.rows; ++row) {
-      const float* x = x_ + int64_t(blocks_.first_row(index) + row) * columns_ + column;
+      const float* x = source_.piece(blocks_.first_row(index) + row, column, columns, made);
       if (integers_) kernels.quantize(x, columns, row, b);
       if (!interleave_) continue;
       float* out = floats_ + offset(index, column, columns_) + row;
@@ -70,7 +76,7 @@ class Inputs {
   }
   int column_pieces() const { return int((columns_ + kPieceColumns - 1) / kPieceColumns); }
 
-  const float* x_;
+  const InputRows& source_;
   const RowBlocks& blocks_;
   int64_t columns_;
   bool integers_, interleave_;
@@ -103,7 +109,7 @@ constexpr int64_t kSerialInputs = 16 << 10;   // values converted before a worke
 
 }  // namespace
 
-void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) {
+void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) {
   check(!tasks.empty() && rows >= 1, Code::kInternal, "linear: no tasks or no rows");
   const int64_t columns = tasks[0].weight->columns;
   int64_t bytes = 0;
@@ -126,12 +132,14 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const float* x, int r
   }
 
   const RowBlocks blocks(rows, kernels_.linear.block_rows);
-  const Inputs inputs(x, blocks, columns, integers, floats, linear_scratch_);
-  if (rows * columns <= kSerialInputs) {
-    for (int piece = 0; piece < inputs.pieces(); ++piece) inputs.convert(kernels_.linear, piece);
-  } else {
-    pool_.parallel_for(inputs.pieces(), [&](int piece, int) { inputs.convert(kernels_.linear, piece); });
-  }
+  InputRows source(input, rows, columns, kernels_.elementwise);
+  const Inputs inputs(source, blocks, columns, integers, floats, linear_scratch_);
+  const auto for_each = [&](int count, const auto& part) {
+    if (rows * columns > kSerialInputs) return pool_.parallel_for(count, part);
+    for (int i = 0; i < count; ++i) part(i, 0);
+  };
+  if (source.needs_factors()) for_each(rows, [&](int row, int) { source.prepare(row); });
+  for_each(inputs.pieces(), [&](int piece, int) { inputs.convert(kernels_.linear, piece); });
 
   pool_.parallel_for(pieces, [&](int piece, int) {
     size_t s = shares.size() - 1;

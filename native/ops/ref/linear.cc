@@ -26,6 +26,15 @@ void dequantize_upper_half(const std::byte* row, int64_t columns, float* out) {
   }
 }
 
+// The input's rows: its values themselves, or made of them in `made`.
+const float* make_rows(const LinearInput& input, int rows, int columns, std::vector<float>& made) {
+  if (input.kind == LinearInput::Kind::kPlain) return input.values;
+  made.resize(size_t(rows) * size_t(columns));
+  if (input.kind == LinearInput::Kind::kRmsNorm) rms_norm(input.values, input.weight, input.epsilon, rows, columns, made.data());
+  else swiglu(input.values, input.up, rows, columns, made.data());
+  return made.data();
+}
+
 }  // namespace
 
 RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
@@ -44,7 +53,9 @@ RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
   }
 }
 
-void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) {
+void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) {
+  std::vector<float> made;
+  const float* x = make_rows(input, rows, int(tasks[0].weight->columns), made);
   std::vector<float> weights;  // one dequantised row
   for (const LinearTask& task : tasks) {
     const tensor::MatrixView matrix = static_cast<const RefMatrix*>(task.weight)->view();

@@ -22,13 +22,15 @@ class RefMatrix final : public Matrix {
 };
 
 void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out);
-void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out);
-void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision);
+void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision);
 void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
                     const float* k, const float* v);
 void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
                float* out);
-void swiglu(float* gate, const float* up, int rows, int dim);
+
+// The rows of a LinearInput, rounded to f32. x, out: [rows, dim].
+void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out);
+void swiglu(const float* gate, const float* up, int rows, int dim, float* out);
 
 // This backend's tiles: the K block and the V block are both [kPageTokens][padded_head_dim] elements of layout.type.
 // Element (token, dim) of the block that starts at `block`; and all dims of a token, head: [head_dim]. Stores round to nearest

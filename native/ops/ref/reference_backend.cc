@@ -26,12 +26,8 @@ class ReferenceBackend final : public Backend {
 
   void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) override { ref::embed(table, tokens, out); }
 
-  void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) override {
-    ref::rms_norm(x, weight, epsilon, rows, dim, out);
-  }
-
-  void linear(std::span<const LinearTask> tasks, const float* x, int rows, Precision precision) override {
-    ref::linear(tasks, x, rows, precision);
+  void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) override {
+    ref::linear(tasks, input, rows, precision);
   }
 
   void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
@@ -43,8 +39,6 @@ class ReferenceBackend final : public Backend {
                  float* out) override {
     ref::attention(layout, layer, spans, heads, scale, q, out);
   }
-
-  void swiglu(float* gate, const float* up, int rows, int dim) override { ref::swiglu(gate, up, rows, dim); }
 };
 
 }  // namespace

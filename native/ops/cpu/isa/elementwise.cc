@@ -40,24 +40,25 @@ float sum_of_squares(const float* x, size_t count) {
   return reduce_add((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-void rms_norm(const float* x, const float* weight, float epsilon, int rows, int dim, float* out) {
-  const size_t count = size_t(dim);
-  for (int r = 0; r < rows; r++, x += count, out += count) {
-    const F32x16 factor = F32x16::set1(1.0f / sqrtf(sum_of_squares(x, count) / float(dim) + epsilon));
-    size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) store(out + i, F32x16::load(x + i) * factor * F32x16::load(weight + i));
-    if (i < count) store_part(out + i, count - i, load_part(x + i, count - i) * factor * load_part(weight + i, count - i));
-  }
+float rms_factor(const float* x, size_t count, float epsilon) {
+  return 1.0f / sqrtf(sum_of_squares(x, count) / float(count) + epsilon);
+}
+
+void scale(const float* x, float factor, const float* weight, size_t count, float* out) {
+  const F32x16 f = F32x16::set1(factor);
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(out + i, F32x16::load(x + i) * f * F32x16::load(weight + i));
+  if (i < count) store_part(out + i, count - i, load_part(x + i, count - i) * f * load_part(weight + i, count - i));
 }
 
 RAGDRAFT_INLINE F32x16 gated(F32x16 gate, F32x16 up) {
   return gate / (F32x16::set1(1.0f) + exp(neg(gate))) * up;
 }
 
-void swiglu(float* gate, const float* up, size_t count) {
+void swiglu(const float* gate, const float* up, size_t count, float* out) {
   size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) store(gate + i, gated(F32x16::load(gate + i), F32x16::load(up + i)));
-  if (i < count) store_part(gate + i, count - i, gated(load_part(gate + i, count - i), load_part(up + i, count - i)));
+  for (; i + kLanes <= count; i += kLanes) store(out + i, gated(F32x16::load(gate + i), F32x16::load(up + i)));
+  if (i < count) store_part(out + i, count - i, gated(load_part(gate + i, count - i), load_part(up + i, count - i)));
 }
 
 void to_f16(const float* from, size_t count, uint16_t* to) {
@@ -93,7 +94,7 @@ float to_q8(const float* from, size_t count, int8_t* to) {
   return scale.scale;
 }
 
-constexpr ElementwiseKernels kKernels = {rms_norm, swiglu, to_f16, to_bf16, to_q8};
+constexpr ElementwiseKernels kKernels = {rms_factor, scale, swiglu, to_f16, to_bf16, to_q8};
 
 }  // namespace
 
