@@ -135,6 +135,13 @@ std::optional<bool> GgufFile::get_bool(std::string_view key) const { return impl
 std::optional<std::string_view> GgufFile::get_string(std::string_view key) const { return impl_->metadata.get_string(key); }
 size_t GgufFile::file_bytes() const { return impl_->file_bytes; }
 
+void GgufFile::prefetch(const TensorInfo& tensor) const noexcept {
+  if (!impl_->files.empty()) prefetch_pages(tensor.data, tensor.bytes);
+}
+void GgufFile::release(const TensorInfo& tensor) const noexcept {
+  if (!impl_->files.empty()) release_pages(tensor.data, tensor.bytes);  // of memory that is no file's it would be the end
+}
+
 const TensorInfo* GgufFile::tensor(std::string_view name) const {
   const auto found = impl_->tensor_index.find(name);
   return found == impl_->tensor_index.end() ? nullptr : &impl_->tensors[found->second];
@@ -147,7 +154,5 @@ tensor::MatrixView as_matrix(const TensorInfo& tensor) {
   const int64_t rows = tensor.shape.size() == 2 ? tensor.shape[1] : 1;
   return {tensor::DType(tensor.type_id), rows, tensor.shape[0], tensor.data};
 }
-
-void prefetch(const TensorInfo& tensor) noexcept { prefetch_pages(tensor.data, tensor.bytes); }
 
 }  // namespace ragdraft::io

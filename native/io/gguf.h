@@ -72,6 +72,10 @@ class GgufFile {
   // Tensor by name; nullptr if absent.
   const TensorInfo* tensor(std::string_view name) const;
   size_t file_bytes() const;  // of all parts
+  // Asks the OS to read the tensor's pages ahead; a hint, returns at once or after queueing the reads.
+  void prefetch(const TensorInfo& tensor) const noexcept;
+  // Takes the tensor's pages out of this process's memory, after use; a later access brings them back. A hint.
+  void release(const TensorInfo& tensor) const noexcept;
 
   struct Impl;
   explicit GgufFile(std::unique_ptr<Impl> impl);
@@ -87,8 +91,5 @@ tensor::MatrixView as_matrix(const TensorInfo& tensor);
 
 // "Q5_1": name of any type id of the format, also of those that we do not run; "type 99" if the id is unknown.
 std::string type_name(uint32_t type_id);
-
-// Asks the OS to read the tensor's pages ahead; a hint, returns at once or after queueing the reads.
-void prefetch(const TensorInfo& tensor) noexcept;
 
 }  // namespace ragdraft::io

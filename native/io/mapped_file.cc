@@ -88,6 +88,10 @@ void prefetch_pages(const std::byte* data, size_t bytes) noexcept {
   PrefetchVirtualMemory(GetCurrentProcess(), 1, &range, 0);
 }
 
+void release_pages(const std::byte* data, size_t bytes) noexcept {
+  VirtualUnlock(const_cast<std::byte*>(data), bytes);  // of pages that were never locked: takes them out of the working set
+}
+
 #else
 
 namespace {
@@ -127,11 +131,19 @@ MappedFile::~MappedFile() {
   if (data_) munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void prefetch_pages(const std::byte* data, size_t bytes) noexcept {
+namespace {
+
+void advise(const std::byte* data, size_t bytes, int advice) noexcept {
   const auto page = uintptr_t(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = reinterpret_cast<uintptr_t>(data), aligned = begin / page * page;
-  madvise(reinterpret_cast<void*>(aligned), bytes + (begin - aligned), MADV_WILLNEED);
+  madvise(reinterpret_cast<void*>(aligned), bytes + (begin - aligned), advice);
 }
+
+}  // namespace
+
+void prefetch_pages(const std::byte* data, size_t bytes) noexcept { advise(data, bytes, MADV_WILLNEED); }
+
+void release_pages(const std::byte* data, size_t bytes) noexcept { advise(data, bytes, MADV_DONTNEED); }
 
 #endif
 

@@ -25,4 +25,8 @@ class MappedFile {
 // Asks the OS to read these bytes of a mapping ahead.
 void prefetch_pages(const std::byte* data, size_t bytes) noexcept;
 
+// These bytes of a MappedFile no longer count as memory of this process. The file's cache keeps them while there is room; a later
+// access maps them again. A hint.
+void release_pages(const std::byte* data, size_t bytes) noexcept;
+
 }  // namespace ragdraft::io

@@ -91,7 +91,9 @@ int64_t WeightsLoader::total_bytes() const { return impl_->total; }
 
 void WeightsLoader::step() {
   const Impl::Task& task = impl_->tasks[impl_->next++];
+  if (!done()) impl_->file->prefetch(*impl_->tasks[impl_->next].tensor);  // the disk reads while the cores pack
   task.pack();
+  impl_->file->release(*task.tensor);  // the packed form is the one in use: the weights are to be in memory once
   impl_->packed += int64_t(task.tensor->bytes);
 }
 

@@ -80,7 +80,14 @@ TEST("a file on disk reads as its bytes do") {
   CHECK(file->file_bytes() == bytes.size() && file->metadata().size() == 18);
   const auto* tensor = file->tensor("blk.0.weight");
   CHECK(tensor && tensor->data[101] == std::byte(101) && reinterpret_cast<uintptr_t>(tensor->data) % 8 == 0);
-  for (const auto& each : file->tensors()) prefetch(each);
+  for (const auto& each : file->tensors()) {
+    file->prefetch(each);
+    file->release(each);
+  }
+  CHECK(tensor && tensor->data[101] == std::byte(101));
+  const auto parsed = GgufFile::parse(bytes.data(), bytes.size());
+  for (const auto& each : parsed->tensors()) parsed->release(each);
+  CHECK(parsed->tensor("blk.0.weight")->data[101] == std::byte(101));  // memory that is not the reader's is left alone
 }
 
 TEST("paths that lead to no model file") {
