@@ -18,6 +18,8 @@ export type ErrorCode =
   /** Drafter and model do not speak the same tokens. */
   | 'ERR_VOCABULARY_MISMATCH'
   | 'ERR_DEVICE_UNAVAILABLE'
+  /** The GPU or its driver reported an error while it computed; what is loaded on that device cannot be used any more. */
+  | 'ERR_DEVICE_FAILED'
   /** There is no native binary for this machine. */
   | 'ERR_NATIVE_LOAD'
   /** Use after close(), or close() during use. */

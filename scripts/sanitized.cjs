@@ -1,7 +1,7 @@
 'use strict'
-// ASan + UBSan: one build of the C++ tests and the addon; the tests run once for each instruction set of this machine, then the
-// addon's border under tap: node scripts/sanitized.cjs [test files...]   (default: test/addon)
-// Leaks of Node's own make LeakSanitizer useless in the second part; the first runs with it.
+// ASan + UBSan: one build of the C++ tests and the addon. The tests run once for each instruction set of this machine, those of the
+// CUDA module on the emulated device, then the addon's border under tap: node scripts/sanitized.cjs [test files...]   (default: test/addon)
+// Leaks of Node's own make LeakSanitizer useless under tap; the C++ tests run with it.
 const { execFileSync, spawnSync } = require('node:child_process')
 const os = require('node:os')
 const path = require('node:path')
@@ -29,6 +29,7 @@ const isas = JSON.parse(
   execFileSync(process.execPath, ['-p', 'JSON.stringify(require("node-gyp-build")(".").isas)'], { cwd: root, encoding: 'utf8' }),
 )
 for (const isa of isas) run(path.join(out, 'cmake', 'native_tests'), [], { ...sanitizers, RAGDRAFT_ISA: isa })
+run(path.join(out, 'cmake', 'cuda_tests'), [], sanitizers)
 
 const library = (name) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
 const tap = require.resolve('tap/package.json')

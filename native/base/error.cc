@@ -16,6 +16,7 @@ std::string_view code_name(Code code) {
     case Code::kBusy: return "ERR_BUSY";
     case Code::kAborted: return "ERR_ABORTED";
     case Code::kInternal: return "ERR_INTERNAL";
+    case Code::kDeviceFailed: return "ERR_DEVICE_FAILED";
   }
   return "ERR_INTERNAL";
 }

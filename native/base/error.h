@@ -20,6 +20,7 @@ enum class Code {
   kBusy,                 // ERR_BUSY: a handle is used by a running request
   kAborted,              // ERR_ABORTED
   kInternal,             // ERR_INTERNAL: an invariant of ours failed
+  kDeviceFailed,         // ERR_DEVICE_FAILED: the GPU or its driver reported an error while computing
 };
 
 std::string_view code_name(Code code);  // "ERR_INVALID_ARGUMENT"

@@ -1,9 +1,9 @@
 // The CUDA module's one exported symbol. Kernels join it here as the backend grows.
-#include <cuda_runtime.h>
+#include "ops/cuda/module.h"
 
 #include <cstdio>
 
-#include "ops/cuda/module.h"
+#include "ops/cuda/gpu.h"
 
 #if defined(_WIN32)
 #define RAGDRAFT_EXPORT extern "C" __declspec(dllexport)
@@ -15,11 +15,12 @@
 #endif
 
 static int device_count(char* err, size_t errlen) {
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status == cudaSuccess) return count;
-  snprintf(err, errlen, "%s: %s", cudaGetErrorName(status), cudaGetErrorString(status));
-  return -1;
+  try {
+    return ragdraft::gpu::device_count();
+  } catch (const std::exception& e) {
+    snprintf(err, errlen, "%s", e.what());
+    return -1;
+  }
 }
 
 static const ragdraft_cuda_api api = {RAGDRAFT_CUDA_ABI, sizeof(ragdraft_cuda_api), RAGDRAFT_CUDA_ARCHS, device_count};

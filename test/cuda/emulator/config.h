@@ -1,0 +1,30 @@
+// How the emulator runs what it is given. Tests set it before they launch.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+namespace ragdraft::emulator {
+
+// In which order blocks run, and threads that may run: a kernel that depends on it lacks a barrier or an atomic.
+enum class Order { kForward, kReverse, kRandom };
+
+struct Config {
+  Order order = Order::kForward;
+  uint64_t seed = 1;
+  int os_threads = 0;                        // that run blocks side by side; 0: all cores for large grids, else one
+  size_t memory_bytes = size_t{4} << 30;     // of the device
+  size_t block_shared_bytes = 227 << 10;     // the most dynamic shared memory of a block
+  int devices = 1;
+};
+inline Config& config() {
+  static Config value;
+  return value;
+}
+
+// A kernel did what a GPU would not forgive.
+struct Fault : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace ragdraft::emulator
