@@ -29,8 +29,12 @@ constexpr KvType kTypes[] = {KvType::kF16, KvType::kBF16, KvType::kF32, KvType::
 //         Six deviations are 0.024; values that are 0.58 in the mean halve that.                           Measured: 6.2e-3.
 double tolerance(KvType type) { return type == KvType::kQ8 ? 1.2e-2 : type == KvType::kBF16 ? 6e-3 : 2e-6; }
 // Between instruction sets: the same roundings, but a weight on the edge may fall to the other side: 2^-9 of it for BF16, one
-// step of 255 for Q8.
-double isa_tolerance(KvType type) { return type == KvType::kQ8 ? 4e-3 : type == KvType::kBF16 ? 5e-4 : 2e-6; }
+// step of 255 for Q8. The exponential of tiles is off by 3e-6, so one weight in 300 falls, also of queries that see few keys: up to
+// 2^-8 of a weight that is half of all.                                                                  Measured: 5.4e-4.
+double isa_tolerance(KvType type, const std::string& isa) {
+  if (type == KvType::kBF16) return isa == "amx" ? 2e-3 : 5e-4;
+  return type == KvType::kQ8 ? 4e-3 : 2e-6;
+}
 
 struct Shape {
   KvType type;
@@ -102,13 +106,12 @@ void compare_with_reference(const Shape& shape, const std::vector<int>& depths, 
   };
   const std::vector<float> expected = run(*ops::make_reference_backend());
   const double factor = double(amplitude) * double(amplitude);  // scores grow with the square
-  std::vector<float> best;
+  const std::vector<float> generic = run(*ops::make_cpu_backend(2, "generic"));
   for (const std::string& isa : ops::cpu_isas()) {
     const std::vector<float> out = run(*ops::make_cpu_backend(2, isa));
-    if (best.empty()) best = out;
-    const double difference = largest_difference(out, expected), between = largest_difference(out, best);
+    const double difference = largest_difference(out, expected), between = largest_difference(out, generic);
     CHECK_MSG(difference <= tolerance(shape.type) * factor, shape.text(isa) + " differs by " + std::to_string(difference));
-    CHECK_MSG(between <= isa_tolerance(shape.type) * factor, shape.text(isa) + " differs from the best by " + std::to_string(between));
+    CHECK_MSG(between <= isa_tolerance(shape.type, isa) * factor, shape.text(isa) + " differs from generic by " + std::to_string(between));
   }
 }
 

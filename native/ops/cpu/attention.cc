@@ -57,15 +57,15 @@ Plan make_plan(std::span<const kv::KvSpan> spans, int group) {
 
 // What one worker needs for a block.
 struct Workspace {
-  float* operands;  // [queries][kQueryStride]
-  float* scores;    // [queries][kQueryStride]
+  float* operands;  // [padded queries][kQueryStride]
+  float* scores;    // [padded queries][kQueryStride]
   AttentionState split, merged;
 
-  static size_t floats(int queries) { return size_t(queries) * 4 * kQueryStride + padded(queries) * 4; }
-  static size_t padded(int queries) { return (size_t(queries) + 15) / 16 * 16; }
+  static size_t floats(int queries) { return padded(queries) * 4 * (kQueryStride + 1); }
+  static size_t padded(int queries) { return (size_t(queries) + kQueryPadding + 15) / 16 * 16; }
 
   Workspace(float* memory, int queries) {
-    const size_t matrix = size_t(queries) * kQueryStride, column = padded(queries);
+    const size_t matrix = padded(queries) * kQueryStride, column = padded(queries);
     operands = memory;
     scores = memory + matrix;
     float* columns = memory + 4 * matrix;

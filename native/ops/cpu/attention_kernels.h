@@ -18,6 +18,8 @@ inline constexpr int kMaxHeadDim = 256;
 // Floats from one query to the next in working memory: a constant (addresses become displacements), a whole number of
 // vectors, and an odd number of cache lines (queries do not alias in L1).
 inline constexpr int kQueryStride = kMaxHeadDim + 16;
+// Queries behind the last one of a block that kernels may read and write in working memory, whatever it holds.
+inline constexpr int kQueryPadding = 15;
 
 struct AttentionBlock {
   std::byte* const* pages;  // of the sequence
@@ -42,7 +44,7 @@ struct AttentionState {
 };
 
 struct AttentionKernels {
-  // Scaled queries as left operands of the products. operands: [queries][kQueryStride].
+  // Scaled queries as left operands of the products. operands: [queries][kQueryStride], the inside belongs to the KV type.
   void (*pack_queries)(const AttentionBlock& block, float* operands);
   // The state over split `split`, for the queries whose position reaches it; others are left unset.
   // scores: scratch [queries][kQueryStride]; state.stride == kQueryStride.

@@ -6,46 +6,45 @@
 #include "ops/cpu/attention_kernels.h"
 #include "ops/cpu/isa/attention_bytes.h"
 #include "ops/cpu/isa/attention_float.h"
+#include "ops/cpu/isa/attention_pages.h"
 #include "ops/cpu/isa/simd.h"
+#if RAGDRAFT_HAS_TILES
+#include "ops/cpu/isa/attention_amx.h"
+#endif
 
 namespace ragdraft::ops {
 namespace {
 
-// The first row of the block whose position reaches `key`; rows if none does.
-int first_row_reaching(const AttentionBlock& block, int key) {
-  const int row = key - block.first_position;
-  return row < 0 ? 0 : row < block.rows ? row : block.rows;
-}
-
+// All queries of the block at once: scores of a page, weights, and weights times values added to the state.
 template <class Arithmetic>
-void attend_split(const AttentionBlock& block, int split, const float* operands, float* scores, const AttentionState& state) {
-  const int last_page = (block.first_position + block.rows - 1) / kPageTokens;
-  const int first_page = split * kSplitPages;
-  const int end_page = first_page + kSplitPages <= last_page ? first_page + kSplitPages : last_page + 1;
-  const int queries = block.rows * block.group, dims = block.padded_head_dim;
-  for (int i = first_row_reaching(block, first_page * kPageTokens) * block.group; i < queries; ++i) {
-    state.maximum[i] = -INFINITY;
-    state.sum[i] = 0;
-    memset(state.out + size_t(i) * kQueryStride, 0, size_t(dims) * sizeof(float));
-  }
-  for (int page = first_page; page < end_page; ++page) {
-    const std::byte* keys = block.pages[page] + block.tile_offset;
-    const int first_row = first_row_reaching(block, page * kPageTokens), first = first_row * block.group;
-    float* tile = scores + size_t(first) * kQueryStride;
-    // Pages lie megabytes apart: the hardware would start anew with every tile.
-    const uintptr_t ahead =
-        page < last_page ? reinterpret_cast<uintptr_t>(block.pages[page + 1]) - reinterpret_cast<uintptr_t>(block.pages[page]) : 0;
-    Arithmetic::score(block, keys, operands + size_t(first) * kQueryStride, queries - first, tile, ahead);
-    for (int row = first_row, i = first; row < block.rows; ++row) {
-      const int reach = block.first_position + row + 1 - page * kPageTokens;
-      for (int end = i + block.group; i < end; ++i) {
-        Arithmetic::weigh(block, keys, reach < kPageTokens ? reach : kPageTokens, scores + size_t(i) * kQueryStride, state.maximum[i],
-                          state.sum[i], state.out + size_t(i) * kQueryStride);
+struct BlockedAttention {
+  static void pack_queries(const AttentionBlock& block, float* operands) { Arithmetic::pack_queries(block, operands); }
+
+  static void attend_split(const AttentionBlock& block, int split, const float* operands, float* scores, const AttentionState& state) {
+    begin_split(block, split, state);
+    for_each_page(block, split, [&](const KeyPage& page) {
+      const int first = page.first_query, queries = block.rows * block.group - first;
+      float* tile = scores + size_t(first) * kQueryStride;
+      Arithmetic::score(block, page.keys, operands + size_t(first) * kQueryStride, queries, tile, page.ahead);
+      for (int row = page.first_row, i = first; row < block.rows; ++row) {
+        for (int end = i + block.group; i < end; ++i) {
+          Arithmetic::weigh(block, page.keys, page.visible(row), scores + size_t(i) * kQueryStride, state.maximum[i], state.sum[i],
+                            state.out + size_t(i) * kQueryStride);
+        }
       }
-    }
-    Arithmetic::add_values(block, keys + block.block_bytes, tile, queries - first, state.out + size_t(first) * kQueryStride, ahead);
+      Arithmetic::add_values(block, page.values, tile, queries, state.out + size_t(first) * kQueryStride, page.ahead);
+    });
   }
-}
+};
+
+using F16Attention = BlockedAttention<FloatArithmetic<F16Operand>>;
+using F32Attention = BlockedAttention<FloatArithmetic<F32Operand>>;
+using Q8Attention = BlockedAttention<ByteArithmetic>;
+#if RAGDRAFT_HAS_TILES
+using Bf16Attention = TileAttention;
+#else
+using Bf16Attention = BlockedAttention<FloatArithmetic<Bf16Operand>>;
+#endif
 
 void clear(const AttentionBlock& block, const AttentionState& into) {
   for (int i = 0; i < block.rows * block.group; ++i) {
@@ -91,23 +90,23 @@ void finish(const AttentionBlock& block, const AttentionState& state) {
 
 void pack_queries(const AttentionBlock& block, float* operands) {
   switch (block.type) {
-    case kv::KvType::kF16: return FloatArithmetic<F16Operand>::pack_queries(block, operands);
-    case kv::KvType::kBF16: return FloatArithmetic<Bf16Operand>::pack_queries(block, operands);
-    case kv::KvType::kF32: return FloatArithmetic<F32Operand>::pack_queries(block, operands);
-    case kv::KvType::kQ8: return ByteArithmetic::pack_queries(block, operands);
+    case kv::KvType::kF16: return F16Attention::pack_queries(block, operands);
+    case kv::KvType::kBF16: return Bf16Attention::pack_queries(block, operands);
+    case kv::KvType::kF32: return F32Attention::pack_queries(block, operands);
+    case kv::KvType::kQ8: return Q8Attention::pack_queries(block, operands);
   }
 }
 
-void attend_split_any(const AttentionBlock& block, int split, const float* operands, float* scores, const AttentionState& state) {
+void attend_split(const AttentionBlock& block, int split, const float* operands, float* scores, const AttentionState& state) {
   switch (block.type) {
-    case kv::KvType::kF16: return attend_split<FloatArithmetic<F16Operand>>(block, split, operands, scores, state);
-    case kv::KvType::kBF16: return attend_split<FloatArithmetic<Bf16Operand>>(block, split, operands, scores, state);
-    case kv::KvType::kF32: return attend_split<FloatArithmetic<F32Operand>>(block, split, operands, scores, state);
-    case kv::KvType::kQ8: return attend_split<ByteArithmetic>(block, split, operands, scores, state);
+    case kv::KvType::kF16: return F16Attention::attend_split(block, split, operands, scores, state);
+    case kv::KvType::kBF16: return Bf16Attention::attend_split(block, split, operands, scores, state);
+    case kv::KvType::kF32: return F32Attention::attend_split(block, split, operands, scores, state);
+    case kv::KvType::kQ8: return Q8Attention::attend_split(block, split, operands, scores, state);
   }
 }
 
-constexpr AttentionKernels kKernels = {pack_queries, attend_split_any, clear, merge, finish};
+constexpr AttentionKernels kKernels = {pack_queries, attend_split, clear, merge, finish};
 
 }  // namespace
 

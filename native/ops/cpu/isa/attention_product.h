@@ -50,7 +50,7 @@ struct Bf16Operand {
   static RAGDRAFT_INLINE F32x16 add_product(F32x16 sum, const Vector& v, const Scalar& x) { return dot_bf16(sum, v, x); }
   static RAGDRAFT_INLINE F32x16 round(F32x16 x) { return round_bf16(x); }
   static RAGDRAFT_INLINE void store_words(float* words, int index, F32x16 low, F32x16 high) {
-    store_bf16_exact(words + index / 2, low, high);
+    store(words + index / 2, to_bf16_pairs(low, high));
   }
 };
 #else

@@ -7,7 +7,7 @@
 //                                 scale_pow2 exp select_less round_bf16 reduce_add reduce_max
 //   I32x16  16 int32              zero set1 to_f32 to_i32 reduce_add dot_u8s8 dot_s8u8 dot_u7s8
 //   U8x64   64 bytes = 16 x 4     zero load low4 high4 shift_right2 join_low join_high insert_bits
-//   Bf16Pairs                     load; NativeBf16Pairs where the instruction set multiplies them: load dot_bf16 store_bf16_exact
+//   Bf16Pairs                     load; NativeBf16Pairs where the instruction set multiplies them: load dot_bf16 to_bf16_pairs store
 //
 // fma(a, b, c) = a * b + c, fused where the instruction set has it (all but `generic`). Loads and stores need no alignment.
 // Reductions add in a fixed tree: lane i with i + 8, then + 4, + 2, + 1, on every instruction set.

@@ -138,10 +138,9 @@ struct NativeBf16Pairs {
 RAGDRAFT_INLINE F32x16 dot_bf16(F32x16 acc, NativeBf16Pairs b, int32_t x) {
   return {_mm512_dpbf16_ps(acc.v, (__m512bh)_mm512_set1_epi32(x), (__m512bh)b.v)};
 }
-// 32 values that are bf16 already, in order.
-RAGDRAFT_INLINE void store_bf16_exact(void* p, F32x16 low, F32x16 high) {
-  _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(high.v, low.v));
-}
+// Nearest even, in order; subnormals become 0, NaN stays.
+RAGDRAFT_INLINE NativeBf16Pairs to_bf16_pairs(F32x16 low, F32x16 high) { return {(__m512i)_mm512_cvtne2ps_pbh(high.v, low.v)}; }
+RAGDRAFT_INLINE void store(void* p, NativeBf16Pairs a) { _mm512_storeu_si512(p, a.v); }
 #endif
 
 }  // namespace

@@ -1,0 +1,135 @@
+// Attention over bf16 keys and values in tiles. Include from isa/attention.cc only, where RAGDRAFT_HAS_TILES.
+//
+// Sixteen queries at a time: scores of a page (attention_amx_product.h), weights (attention_amx_softmax.h), and weights times values
+// added to the state. Queries behind the block's last take part in the last tile with whatever their memory holds, and are not looked at.
+// Softmax sums the weights as they were rounded.
+#pragma once
+#include <string.h>
+
+#include "ops/cpu/isa/attention_amx_product.h"
+#include "ops/cpu/isa/attention_amx_softmax.h"
+#include "ops/cpu/isa/attention_pages.h"
+
+namespace ragdraft::ops {
+namespace {
+
+struct TileAttention {
+  // Words from query to query in operands: whole steps of 32 dimensions, 2 to a word.
+  static RAGDRAFT_INLINE int operand_stride(const AttentionBlock& block) { return (block.head_dim + 31) / 32 * 16; }
+
+  static void pack_queries(const AttentionBlock& block, float* operands) {
+    float padded[kMaxHeadDim];
+    memset(padded, 0, sizeof padded);
+    const F32x16 scale = F32x16::set1(block.scale);
+    for (int i = 0; i < block.rows * block.group; ++i, operands += operand_stride(block)) {
+      memcpy(padded, query(block, i), size_t(block.head_dim) * sizeof(float));
+      for (int d = 0; d < block.head_dim; d += 32) {
+        store(operands + d / 2, to_bf16_pairs(F32x16::load(padded + d) * scale, F32x16::load(padded + d + 16) * scale));
+      }
+    }
+  }
+
+  // sums: scratch [queries][16].
+  static void attend_split(const AttentionBlock& block, int split, const float* operands, float* sums, const AttentionState& state) {
+    alignas(64) float scores[kTileRows * kPageTokens];
+    alignas(64) uint16_t weights[kTileRows * kPageTokens];
+    const int queries = block.rows * block.group;
+    configure_tiles(attention_tiles(queries, block.padded_head_dim / 2));
+    begin_split(block, split, state);
+    memset(sums, 0, size_t(queries) * 16 * sizeof(float));
+    for_each_page(block, split, [&](const KeyPage& page) {
+      const int tiles = (queries - page.first_query + kTileRows - 1) / kTileRows;
+      for (int tile = 0, i = page.first_query; tile < tiles; ++tile, i += kTileRows) {
+        const SoftmaxRows rows{.count = queries - i < kTileRows ? queries - i : kTileRows,
+                               .maximum = state.maximum + i,
+                               .sums = sums + 16 * i,
+                               .out = state.out + i * kQueryStride,
+                               .dims = block.padded_head_dim};
+        score(block, page, operands + i * operand_stride(block), scores);
+        const FetchAhead ahead = share_of(block, page, tile, tiles);
+        if (page.visible(i / block.group) < kPageTokens) {
+          mask_scores(block, page, i, rows.count, scores);
+          weigh<true>(block, page, i, rows, scores, weights, ahead);
+        } else {
+          weigh<false>(block, page, i, rows, scores, weights, ahead);
+        }
+        add_values(block, page, weights, rows.out);
+      }
+    });
+    release_tiles();
+    const int first = first_row_reaching(block, split * kSplitPages * kPageTokens) * block.group;
+    for (int i = first; i < queries; ++i) state.sum[i] = reduce_add(F32x16::load(sums + 16 * i));
+  }
+
+ private:
+  static RAGDRAFT_INLINE FetchAhead share_of(const AttentionBlock& block, const KeyPage& page, int tile, int tiles) {
+    const int lines = page.ahead == 0 ? 0 : int(2 * block.block_bytes / 64), from = lines * tile / tiles;
+    return {reinterpret_cast<const std::byte*>(reinterpret_cast<uintptr_t>(page.keys) + page.ahead) + from * 64,
+            lines * (tile + 1) / tiles - from};
+  }
+
+  static RAGDRAFT_INLINE void score(const AttentionBlock& block, const KeyPage& page, const float* operands, float* scores) {
+    const TileProduct<Bf16Dots> product{.left = operands,
+                                        .left_stride = operand_stride(block) * 4,
+                                        .block = page.keys,
+                                        .block_stride = kPageTokens * 4,
+                                        .depth = block.padded_head_dim / 2,
+                                        .columns = kPageTokens,
+                                        .result = scores,
+                                        .result_stride = kPageTokens * 4,
+                                        .accumulate = false};
+    product.multiply();
+  }
+
+  static RAGDRAFT_INLINE void add_values(const AttentionBlock& block, const KeyPage& page, const uint16_t* weights, float* out) {
+    const TileProduct<Bf16Dots> product{.left = weights,
+                                        .left_stride = kPageTokens * 2,
+                                        .block = page.values,
+                                        .block_stride = block.padded_head_dim * 4,
+                                        .depth = kPageTokens / 2,
+                                        .columns = block.padded_head_dim,
+                                        .result = out,
+                                        .result_stride = kQueryStride * 4,
+                                        .accumulate = true};
+    product.multiply();
+  }
+
+  static RAGDRAFT_INLINE void mask_scores(const AttentionBlock& block, const KeyPage& page, int first, int count, float* scores) {
+    for (int r = 0; r < count; ++r) {
+      const int visible = page.visible((first + r) / block.group);
+      for (int key = 0; key < kPageTokens; key += 16) {
+        store_lanes(scores + r * kPageTokens + key, Lanes(~lanes_below(visible - key)), F32x16::set1(-INFINITY));
+      }
+    }
+  }
+
+  // kMasked: some rows do not see all keys; the weights of those are exactly 0, whatever lies there.
+  template <bool kMasked>
+  static RAGDRAFT_INLINE void weigh(const AttentionBlock& block, const KeyPage& page, int first, const SoftmaxRows& rows,
+                                    const float* scores, uint16_t* weights, const FetchAhead& ahead) {
+    constexpr int32_t kOnes = 0x3f803f80;
+    raise_maxima(scores, rows);
+    for (int r = 0; r < rows.count; ++r) {
+      ahead.step(r, rows.count);
+      const PageWeights weights_of(rows.maximum[r]);
+      const int visible = kMasked ? page.visible((first + r) / block.group) : kPageTokens;
+      F32x16 sum = F32x16::load(rows.sums + 16 * r);
+      RAGDRAFT_UNROLL
+      for (int key = 0; key < kPageTokens; key += 32) {
+        F32x16 low = weights_of(F32x16::load(scores + r * kPageTokens + key));
+        F32x16 high = weights_of(F32x16::load(scores + r * kPageTokens + key + 16));
+        if constexpr (kMasked) {
+          low = keep_lanes(lanes_below(visible - key), low);
+          high = keep_lanes(lanes_below(visible - key - 16), high);
+        }
+        const NativeBf16Pairs pairs = to_bf16_pairs(low, high);
+        store(weights + r * kPageTokens + key, pairs);
+        sum = dot_bf16(sum, pairs, kOnes);
+      }
+      store(rows.sums + 16 * r, sum);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace ragdraft::ops
