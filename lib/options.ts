@@ -51,8 +51,8 @@ export const kvTypes = ['f16', 'bf16', 'f32', 'q8'] as const satisfies readonly 
 
 /**
  * How a model that drafts for itself reads its weights: `q4` takes the upper 4 bits of its 8-bit (Q8_0) matrices, about the
- * quality of Q4_0 for half the bytes and no memory of its own; `full` all bits; `auto` is `q4` where that saves at least a tenth
- * of the bytes, as for a Q8_0 model, else `full`.
+ * quality of Q4_0 for half the bytes and no memory of its own, and the 4-bit copies of others that `loadModel()` made for
+ * `draftCopy`; `full` all bits; `auto` is `q4` where that saves at least a tenth of the bytes, as for a Q8_0 model, else `full`.
  */
 export type DraftWeights = 'auto' | 'full' | 'q4'
 export const draftWeightKinds = ['auto', 'full', 'q4'] as const satisfies readonly DraftWeights[]
@@ -65,6 +65,13 @@ export interface LoadModelOptions {
   readonly threads?: number | undefined
   /** Forces the instruction set of the CPU kernels, for tests. @internal */
   readonly isa?: string | undefined
+  /**
+   * Keep a 4-bit copy (Q4_0) of each F16, BF16 and F32 matrix beside it, for drafts: the model drafts for itself from 28 % of the
+   * bytes of 16-bit weights, at the price of so much more memory (`model.info.draftCopyBytes`). Changes no `lossless` answer.
+   * Refused where it would spare drafts less than a tenth of the bytes: 8-bit models need no copy, smaller ones gain nothing.
+   * Default false.
+   */
+  readonly draftCopy?: boolean | undefined
   /** Hears of phase `load`. */
   readonly onProgress?: OnProgress | undefined
   /** Cancels the loading; the promise rejects with `signal.reason`. */
@@ -120,7 +127,7 @@ export interface AskOptions {
   readonly draftLength?: number | 'auto' | undefined
   /**
    * Weights of the self-drafter. Default: what the document was opened with. "q4" is refused for a model without 8-bit matrices
-   * and with a `drafter`, which is always read in full. No effect in the modes `plain` and `rag`, which draft nothing. In `exact` and
+   * and without `draftCopy`, and with a `drafter`, which is always read in full. No effect in the modes `plain` and `rag`, which draft nothing. In `exact` and
    * `paper` the drafter shapes the answer: there "auto" means "full", and "q4" must be asked for.
    */
   readonly draftWeights?: DraftWeights | undefined
@@ -200,6 +207,7 @@ export interface LoadSettings {
   device: Device
   threads: number // 0 = as many as this process may use
   isa: string // '' = best
+  draftCopy: boolean
   onProgress: OnProgress | undefined
   signal: AbortSignal | undefined
 }
@@ -208,6 +216,7 @@ const loadFields: Fields<LoadSettings> = {
   device: optional(oneOf(['auto', 'cpu', 'cuda']), 'auto'),
   threads: optional(integer(1, 256), 0),
   isa: optional(text(1), ''),
+  draftCopy: optional(boolean, false),
   onProgress,
   signal,
 }

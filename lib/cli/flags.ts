@@ -23,8 +23,13 @@ export const flags = {
   'draft-weights': {
     type: 'string',
     value: 'KIND',
-    help: `of a model that drafts for itself: ${draftWeightKinds.join(', ')} (default: auto = q4 for 8-bit models in lossless mode)`,
+    help: `of a model that drafts for itself: ${draftWeightKinds.join(', ')} (default: auto = q4 for 8-bit models, or with --draft-copy, in lossless mode)`,
     option: 'draftWeights',
+  },
+  'draft-copy': {
+    type: 'boolean',
+    help: 'keep a 4-bit copy of 16-bit weights to draft with: faster, for 28 % more memory',
+    option: 'draftCopy',
   },
   'no-ngram': { type: 'boolean', help: 'do not propose what the excerpts or the answer have said before' },
   'max-tokens': { type: 'string', value: 'N', help: 'length of an answer at most (default: 256)', option: 'maxTokens' },
@@ -123,7 +128,11 @@ export function askOptions(values: Values): AskOptions {
 }
 
 export function loadOptions(values: Values): LoadModelOptions {
-  return { device: stringFlag(values, 'device') as LoadModelOptions['device'], threads: numberFlag(values, 'threads') }
+  return {
+    device: stringFlag(values, 'device') as LoadModelOptions['device'],
+    threads: numberFlag(values, 'threads'),
+    draftCopy: values['draft-copy'] === true,
+  }
 }
 
 export function openOptions(values: Values): OpenOptions {

@@ -1,5 +1,6 @@
 /** What ask, chat and demo have in common: a model (and a drafter) in memory and a document read. */
 import type { DocumentInput } from '../document/source'
+import type { LoadModelOptions } from '../options'
 import type { DocumentSession } from '../session/document-session'
 import type { Model } from '../session/model'
 import type { Invocation } from './command'
@@ -38,15 +39,18 @@ export async function openDocument(invocation: Invocation, source: OpenSource, v
   const close = async () => {
     for (const model of models) await model.close() // a model closes its documents
   }
-  const load = async (path: string) => {
-    const model = await library.loadModel(path, { ...loadOptions(values), onProgress: view.update, signal })
+  const load = async (path: string, options: LoadModelOptions) => {
+    const model = await library.loadModel(path, { ...options, onProgress: view.update, signal })
     models.push(model)
     return model
   }
   try {
-    const model = await load(source.modelPath)
     const drafterPath = stringFlag(values, 'drafter')
-    const drafter = drafterPath === undefined ? undefined : await load(drafterPath)
+    const options = loadOptions(values)
+    if (drafterPath !== undefined && options.draftCopy)
+      throw new UsageError('--draft-copy is of no use beside --drafter, which drafts instead')
+    const model = await load(source.modelPath, options)
+    const drafter = drafterPath === undefined ? undefined : await load(drafterPath, options)
     const document = await model.open(source.input, { ...openOptions(values), drafter, onProgress: view.update, signal })
     return { model, document, close }
   } catch (error) {

@@ -35,8 +35,9 @@ export interface NativeModelInfo {
   readonly feedForward: number
   readonly vocab: number // rows of the output matrix
   readonly contextLength: number // trained context, RoPE scaling included
-  readonly weightBytes: number
-  readonly draftWeightBytes: number // what passes of precision 'draft' read of them; = weightBytes where nothing cheaper is nested
+  readonly weightBytes: number // but for draft copies
+  readonly draftWeightBytes: number // what passes of precision 'draft' read; = weightBytes where there is nothing cheaper
+  readonly draftCopyBytes: number // memory of draft copies; 0 without
   readonly backend: string // "cpu/avx512"
   readonly threads: number
 }
@@ -45,7 +46,7 @@ export interface NativeModel {
   readonly info: NativeModelInfo
   /**
    * A KV cache sequence. precision: of all passes over it and its forks, default 'full'; 'draft' reads the upper 4 bits of 8-bit
-   * weights, others in full. Throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT.
+   * weights, draft copies, and others in full. Throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT.
    */
   createSequence(options: {
     contextTokens: number
@@ -133,10 +134,13 @@ export interface Binding {
   cuda(): { loaded: boolean; devices: number; module: string; reason: string; archs?: string }
   /** Metadata and tensor list without the weights. Off the JavaScript thread. */
   readGguf(path: string, onDone: Done<GgufContents>): Cancel
-  /** Loads and packs the weights. threads 0 = as many as this process may use; isa '' = best. */
+  /**
+   * Loads and packs the weights. threads 0 = as many as this process may use; isa '' = best; draftCopy: keep 4 bits of each 16- and
+   * 32-bit weight beside it, ERR_INVALID_ARGUMENT where there are too few.
+   */
   loadModel(
     path: string,
-    options: { threads: number; isa: string },
+    options: { threads: number; isa: string; draftCopy: boolean },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel

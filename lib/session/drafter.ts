@@ -1,4 +1,4 @@
-/** Who drafts for a question: the model itself, by all of its weights or by the upper half of them, another model, or nobody. */
+/** Who drafts for a question: the model itself, by all bits of its weights or by four of each, another model, or nobody. */
 import { RagdraftError } from '../errors'
 import type { DraftWeights, Mode } from '../options'
 import type { ModelParts } from './model-parts'
@@ -6,13 +6,13 @@ import type { ModelParts } from './model-parts'
 /** What drafted. */
 export interface DrafterInfo {
   /**
-   * `self`: the model itself, `self-q4`: itself by the upper 4 bits of its 8-bit weights, `model`: the `drafter` of `open()`,
+   * `self`: the model itself, `self-q4`: itself by 4 bits of its weights (see `DraftWeights`), `model`: the `drafter` of `open()`,
    * `none`: nobody (modes `plain` and `rag`).
    */
   readonly kind: 'self' | 'self-q4' | 'model' | 'none'
 }
 
-/** What a 4-bit drafter need not read, as a share of all weights; 0 without 8-bit matrices, 0.47 with nothing else. */
+/** What a 4-bit drafter need not read, as a share of all weights: 0.47 with 8-bit matrices alone, 0.72 with copies of 16-bit ones. */
 const savedShare = ({ native }: ModelParts) => 1 - native.info.draftWeightBytes / native.info.weightBytes
 
 /** "auto" asks for this much: rounding a few matrices of a 4-bit model would cost acceptance and save no time. */
@@ -26,7 +26,7 @@ export function assertDraftWeights(target: ModelParts, drafter: ModelParts, want
       ? 'beside a drafter: another model drafts with all of its weights'
       : savedShare(target) > 0
         ? undefined
-        : 'for this model: it has no 8-bit (Q8_0) matrices'
+        : 'for this model: it has no 8-bit (Q8_0) matrices, and was loaded without draftCopy'
   if (reason === undefined) return
   const message = `draftWeights must not be "q4" ${reason}`
   throw new RagdraftError('ERR_INVALID_ARGUMENT', message, { details: { argument: 'draftWeights' } })

@@ -11,10 +11,15 @@ import { assertSameVocabulary } from './vocabulary'
 
 /** What is in memory: the file's description and how it runs. */
 export interface ModelInfo extends ModelDescription {
-  /** Memory of the weights, in bytes. */
+  /** Memory of the weights, in bytes, without `draftCopyBytes`. */
   readonly weightBytes: number
-  /** Bytes of them that a `q4` self-drafter reads for a token; equal to `weightBytes` for a model without 8-bit matrices. */
+  /**
+   * Bytes that a `q4` self-drafter reads for a token; equal to `weightBytes` for a model without 8-bit matrices and without a
+   * draft copy.
+   */
   readonly draftWeightBytes: number
+  /** Memory that `loadModel({ draftCopy: true })` added, in bytes; else 0. */
+  readonly draftCopyBytes: number
   /** Where the model computes. */
   readonly device: Exclude<Device, 'auto'>
   /** Why `device: 'auto'` did not take a better one; undefined where there is nothing to explain. */

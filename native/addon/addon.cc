@@ -82,10 +82,11 @@ Napi::Value Addon::load_model(const Napi::CallbackInfo& info) {
   const Napi::Object options = object_argument(info[1], "options");
   const int threads = integer_argument(options.Get("threads"), "threads", 0, 256);
   const std::string isa = string_argument(options.Get("isa"), "isa");
+  const model::LoadOptions load{boolean_argument(options.Get("draftCopy"), "draftCopy")};
   auto channel = std::make_shared<Channel>(env, "ragdraft:load-model",
                                            std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
   auto backend = guarded(env, [&] { return engine_.cpu_backend(threads, isa); });
-  return submit(env, engine::load_model_job(path, std::move(backend), progress(channel, 0),
+  return submit(env, engine::load_model_job(path, std::move(backend), load, progress(channel, 0),
                                             report<std::shared_ptr<engine::Model>>(channel, 1, [](Napi::Env env, const std::shared_ptr<engine::Model>& model, bool failed) {
                                               return failed ? env.Undefined() : wrap_model(env, model);
                                             })));

@@ -65,14 +65,14 @@ Napi::Function ModelHandle::define(Napi::Env env) {
 
 ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), model_(constructor_payload<std::shared_ptr<engine::Model>>(info)) {
   Value().TypeTag(&kModelTag);
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), model_->weight_bytes());
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), model_->weight_bytes() + model_->copy_bytes());
 }
 
 ModelHandle::~ModelHandle() { drop(Env()); }
 
 void ModelHandle::drop(Napi::Env env) {
   if (!model_) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -model_->weight_bytes());
+  Napi::MemoryManagement::AdjustExternalMemory(env, -(model_->weight_bytes() + model_->copy_bytes()));
   model_ = nullptr;
 }
 
@@ -97,6 +97,7 @@ Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
   o.Set("contextLength", c.context_length);
   o.Set("weightBytes", double(model->weight_bytes()));
   o.Set("draftWeightBytes", double(model->draft_bytes()));
+  o.Set("draftCopyBytes", double(model->copy_bytes()));
   o.Set("backend", model->backend().name());
   o.Set("threads", model->backend().threads());
   return o;

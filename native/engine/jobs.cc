@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/sequence_model.h"
-#include "model/load.h"
 
 namespace ragdraft::engine {
 namespace {
@@ -26,11 +25,12 @@ class ReadGguf final : public Job {
 
 class LoadModel final : public Job {
  public:
-  LoadModel(std::string path, std::shared_ptr<ops::Backend> backend, Progress progress, Done<std::shared_ptr<Model>> done)
-      : path_(std::move(path)), backend_(std::move(backend)), progress_(std::move(progress)), done_(std::move(done)) {}
+  LoadModel(std::string path, std::shared_ptr<ops::Backend> backend, const model::LoadOptions& options, Progress progress,
+            Done<std::shared_ptr<Model>> done)
+      : path_(std::move(path)), backend_(std::move(backend)), options_(options), progress_(std::move(progress)), done_(std::move(done)) {}
   bool step() override {
     if (!loader_) {
-      loader_ = std::make_unique<model::ModelLoader>(path_, backend_);
+      loader_ = std::make_unique<model::ModelLoader>(path_, backend_, options_);
     } else {
       loader_->step();
     }
@@ -46,6 +46,7 @@ class LoadModel final : public Job {
  private:
   std::string path_;
   std::shared_ptr<ops::Backend> backend_;
+  model::LoadOptions options_;
   Progress progress_;
   Done<std::shared_ptr<Model>> done_;
   std::unique_ptr<model::ModelLoader> loader_;
@@ -176,8 +177,9 @@ class Generate final : public Job {
 
 std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done) { return std::make_shared<ReadGguf>(std::move(path), std::move(done)); }
 
-std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, Progress progress, Done<std::shared_ptr<Model>> done) {
-  return std::make_shared<LoadModel>(std::move(path), std::move(backend), std::move(progress), std::move(done));
+std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, const model::LoadOptions& options, Progress progress,
+                                    Done<std::shared_ptr<Model>> done) {
+  return std::make_shared<LoadModel>(std::move(path), std::move(backend), options, std::move(progress), std::move(done));
 }
 
 std::shared_ptr<Job> prefill_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, Progress progress, Done<std::monostate> done) {

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/session.h"
 #include "io/gguf.h"
+#include "model/load.h"
 #include "spec/decoder.h"
 
 namespace ragdraft::engine {
@@ -24,7 +25,8 @@ std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done);
 
 using Progress = std::function<void(int64_t processed, int64_t total)>;
 // Progress in bytes of weights. Fails with what model::ModelLoader throws.
-std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, Progress progress, Done<std::shared_ptr<Model>> done);
+std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, const model::LoadOptions& options, Progress progress,
+                                    Done<std::shared_ptr<Model>> done);
 
 // Appends `tokens` (0 or more) in passes of Transformer::kMaxRows, a pass a slice; progress in tokens of this job. An abort keeps
 // what whole passes wrote. Throws kBusy, kContextOverflow.

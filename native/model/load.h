@@ -7,11 +7,15 @@
 
 namespace ragdraft::model {
 
+struct LoadOptions {
+  bool draft_copy = false;  // keep 4 bits of each 16- and 32-bit weight beside it, for drafts: WeightsLoader
+};
+
 // Loads in steps, so that other requests run in between and an abort is heard.
 class ModelLoader {
  public:
   // Opens and checks the file. Throws what GgufFile::open, read_config and WeightsLoader throw.
-  ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> backend);
+  ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> backend, const LoadOptions& options = {});
 
   bool done() const { return weights_.done(); }
   // Packs one tensor. Throws kOutOfMemory.

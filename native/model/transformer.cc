@@ -34,6 +34,7 @@ Transformer::Transformer(std::shared_ptr<const io::GgufFile> file, Config config
   workspace_ = std::make_unique<Workspace>(config_, *backend_);
   const auto count = [this](const ops::Matrix& matrix) {
     weight_bytes_ += int64_t(matrix.bytes);
+    copy_bytes_ += int64_t(matrix.copy_bytes);
     draft_bytes_ += int64_t(matrix.draft_bytes);
   };
   count(*weights_.output);

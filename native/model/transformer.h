@@ -33,9 +33,11 @@ class Transformer {
 
   const Config& config() const { return config_; }
   const ops::Backend& backend() const { return *backend_; }
-  // Memory of the packed matrices; the embedding table in the file mapping is not counted.
+  // Memory of the packed matrices but for their draft copies; the embedding table in the file mapping is not counted.
   int64_t weight_bytes() const { return weight_bytes_; }
-  // Of these, what a pass at Precision::kDraft reads; equal to weight_bytes() where no matrix has a cheaper form.
+  // Memory of the draft copies; 0 without.
+  int64_t copy_bytes() const { return copy_bytes_; }
+  // What a pass at Precision::kDraft reads; equal to weight_bytes() where no matrix has a cheaper form.
   int64_t draft_bytes() const { return draft_bytes_; }
   // The cache that all sequences of this model with one KV type share; it dies with the last of them. Any thread.
   std::shared_ptr<kv::Cache> cache(kv::KvType type);
@@ -53,7 +55,7 @@ class Transformer {
   const Config config_;
   const std::shared_ptr<ops::Backend> backend_;
   const Weights weights_;
-  int64_t weight_bytes_ = 0, draft_bytes_ = 0;
+  int64_t weight_bytes_ = 0, copy_bytes_ = 0, draft_bytes_ = 0;
   std::unique_ptr<Workspace> workspace_;
   std::mutex caches_mutex_;
   std::vector<std::weak_ptr<kv::Cache>> caches_;  // by KvType

@@ -3,8 +3,14 @@
 #include <functional>
 
 #include "base/error.h"
+#include "ops/draft_copy.h"
 
 namespace ragdraft::model {
+namespace {
+
+constexpr int64_t kLeastSaving = 10;  // a draft copy spares drafts a tenth of the bytes, or it costs acceptance and memory for nothing
+
+}  // namespace
 
 struct WeightsLoader::Impl {
   struct Task {
@@ -13,12 +19,15 @@ struct WeightsLoader::Impl {
   };
   std::shared_ptr<const io::GgufFile> file;
   ops::Backend& backend;
+  const bool draft_copy;
   Weights weights;
   std::vector<Task> tasks;
   size_t next = 0;
   int64_t packed = 0, total = 0;
+  int64_t saved_by_copies = 0;  // bytes that a draft need not read
 
-  Impl(std::shared_ptr<const io::GgufFile> file, ops::Backend& backend) : file(std::move(file)), backend(backend) {}
+  Impl(std::shared_ptr<const io::GgufFile> file, ops::Backend& backend, bool draft_copy)
+      : file(std::move(file)), backend(backend), draft_copy(draft_copy) {}
 
   const io::TensorInfo& expect(const std::string& name, std::vector<int64_t> shape) {
     const io::TensorInfo* tensor = file->tensor(name);
@@ -40,7 +49,13 @@ struct WeightsLoader::Impl {
   }
   void matrix(const std::string& name, int64_t rows, int64_t columns, std::unique_ptr<ops::Matrix>& out) {
     const io::TensorInfo& tensor = expect(name, {columns, rows});
-    add(tensor, [this, &tensor, &out] { out = backend.pack(io::as_matrix(tensor)); });
+    const tensor::MatrixView source = io::as_matrix(tensor);
+    const bool copied = draft_copy && ops::draft_copy_pays(source);
+    if (copied) saved_by_copies += int64_t(tensor.bytes) - rows * int64_t(tensor::row_bytes(tensor::DType::kQ4_0, columns));
+    add(tensor, [this, source, copied, &out] {
+      out = backend.pack(source);
+      if (copied) backend.add_draft_copy(*out, source);
+    });
   }
   void vector(const std::string& name, int64_t size, Vector& out) {
     const io::TensorInfo& tensor = expect(name, {size});
@@ -53,8 +68,8 @@ struct WeightsLoader::Impl {
   }
 };
 
-WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& c, ops::Backend& backend)
-    : impl_(std::make_unique<Impl>(std::move(file), backend)) {
+WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& c, ops::Backend& backend, bool draft_copy)
+    : impl_(std::make_unique<Impl>(std::move(file), backend, draft_copy)) {
   Impl& load = *impl_;
   Weights& w = load.weights;
   const int64_t q = int64_t(c.heads) * c.head_dim, kv = int64_t(c.kv_heads) * c.head_dim;
@@ -82,6 +97,8 @@ WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Con
   load.vector("output_norm.weight", c.embedding, w.output_norm);
   const bool tied = load.file->tensor("output.weight") == nullptr;
   load.matrix(tied ? "token_embd.weight" : "output.weight", c.vocab, c.embedding, w.output);
+  check(!draft_copy || load.saved_by_copies >= load.total / kLeastSaving, Code::kInvalidArgument,
+        "a draft copy would be of no use: too few of this model's weights are F32, F16 or BF16, which alone are copied");
 }
 
 WeightsLoader::~WeightsLoader() = default;

@@ -30,8 +30,9 @@ struct Weights {
 // Packs tensor by tensor, so that a loader can report progress and stop in between.
 class WeightsLoader {
  public:
-  // Checks that every tensor exists with the shape that `config` asks for. Throws kInvalidModel, kUnsupportedModel.
-  WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& config, ops::Backend& backend);
+  // Checks that every tensor exists with the shape that `config` asks for. draft_copy: every matrix that it pays for gets a draft
+  // copy. Throws kInvalidModel, kUnsupportedModel, kInvalidArgument (a draft copy of weights that leave little to save).
+  WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& config, ops::Backend& backend, bool draft_copy);
   ~WeightsLoader();
 
   bool done() const;

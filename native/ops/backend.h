@@ -18,18 +18,19 @@
 
 namespace ragdraft::ops {
 
-// A weight matrix in the backend's own layout: rows = outputs, columns = inputs. Immutable.
+// A weight matrix in the backend's own layout: rows = outputs, columns = inputs. Immutable once it is used.
 class Matrix {
  public:
   virtual ~Matrix() = default;
   int64_t rows = 0, columns = 0;
-  size_t bytes = 0;        // memory it holds
-  size_t draft_bytes = 0;  // of these, what a product at Precision::kDraft reads: all, or less where a coarser form is nested in it
+  size_t bytes = 0;        // memory that it holds, but for a draft copy
+  size_t copy_bytes = 0;   // memory of the draft copy; 0 without
+  size_t draft_bytes = 0;  // what a product at Precision::kDraft reads: `bytes`, or less where there is a coarser form
 };
 
 // How much of the weights a product reads. kDraft: of Q8_0 matrices the upper four bits, q ~ 16 (q + 128 >> 4) - 120.5, the middle of
-// the sixteen values that share them: half the bytes, about the error of Q4_0, no memory of its own. Matrices of other types have no
-// cheaper form nested in them and are read in full.
+// the sixteen values that share them: half the bytes, about the error of Q4_0, no memory of its own. Of matrices with a draft copy
+// that copy. Others have no cheaper form and are read in full.
 enum class Precision : uint8_t { kFull, kDraft };
 
 // The rows x that a product multiplies, [rows, columns]: as they lie in memory, or what a norm or an activation makes of those. A
@@ -77,6 +78,10 @@ class Backend {
 
   // Repacks `source` (which may be dropped afterwards). Throws kUnsupportedModel, kOutOfMemory.
   virtual std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) = 0;
+
+  // Gives `matrix`, which pack() made of `source`, a copy of 4 bits a weight (ops/draft_copy.h) that products at kDraft read from then
+  // on. draft_copy_pays(source) must hold. Throws kOutOfMemory, and leaves the matrix as it was.
+  virtual void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) = 0;
 
   // out[r, :] = row tokens[r] of `table`, dequantised. table stays in the file mapping. tokens in [0, table.rows).
   virtual void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) = 0;

@@ -15,24 +15,24 @@ const file = () => randomModel('errors', { ...tiny, dtypes: { default: 'Q8_0' } 
 t.test('wrong argument types', async (t) => {
   for (const value of [undefined, null, 1, {}, [], Symbol('x'), nothing]) {
     t.throws(() => raw.readGguf(value, nothing), invalid)
-    t.throws(() => raw.loadModel(value, { threads: 1, isa: '' }, nothing, nothing), invalid)
+    t.throws(() => raw.loadModel(value, { threads: 1, isa: '', draftCopy: false }, nothing, nothing), invalid)
   }
   for (const options of [
     undefined,
     null,
     3,
     {},
-    { threads: 'two', isa: '' },
-    { threads: -1, isa: '' },
-    { threads: 1.5, isa: '' },
-    { threads: 1e9, isa: '' },
-    { threads: Number.NaN, isa: '' },
+    { threads: 'two', isa: '', draftCopy: false },
+    { threads: -1, isa: '', draftCopy: false },
+    { threads: 1.5, isa: '', draftCopy: false },
+    { threads: 1e9, isa: '', draftCopy: false },
+    { threads: Number.NaN, isa: '', draftCopy: false },
     { threads: 1, isa: 5 },
   ]) {
     t.throws(() => raw.loadModel('x.gguf', options, nothing, nothing), invalid)
   }
-  t.throws(() => raw.loadModel('x.gguf', { threads: 1, isa: 'sse9' }, nothing, nothing), invalid)
-  t.throws(() => raw.loadModel('x.gguf', { threads: 1, isa: '' }, nothing, null), invalid)
+  t.throws(() => raw.loadModel('x.gguf', { threads: 1, isa: 'sse9', draftCopy: false }, nothing, nothing), invalid)
+  t.throws(() => raw.loadModel('x.gguf', { threads: 1, isa: '', draftCopy: false }, nothing, null), invalid)
   t.throws(() => raw.readGguf('x.gguf'), invalid)
   for (const handle of [undefined, null, {}, 4, [], binding]) {
     t.throws(() => raw.prefill(handle, new Int32Array(1), nothing, nothing), invalid)

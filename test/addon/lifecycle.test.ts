@@ -22,7 +22,10 @@ t.test('cancel during load, prefill and generate: onDone comes once, with ERR_AB
       setTimeout(cancel, after)
       cancel()
     })
-  t.match(await ended((done) => binding.loadModel(path, { threads: 1, isa: '' }, nothing, done)), { code: 'ERR_ABORTED', calls: 1 })
+  t.match(await ended((done) => binding.loadModel(path, { threads: 1, isa: '', draftCopy: false }, nothing, done)), {
+    code: 'ERR_ABORTED',
+    calls: 1,
+  })
   t.match(await ended((done) => binding.readGguf(path, done)), { calls: 1 })
   const model = await loadModel(path)
   const sequence = model.createSequence({ contextTokens: 8000, kv: 'f16' })
@@ -89,7 +92,7 @@ const script = (path: string, work: string) => `
   const binding = require('node-gyp-build')(${JSON.stringify(process.cwd())})
   const nothing = () => {}
   const tokens = new Int32Array(6000).fill(3)
-  binding.loadModel(${JSON.stringify(path)}, { threads: 2, isa: '' }, nothing, (error, model) => {
+  binding.loadModel(${JSON.stringify(path)}, { threads: 2, isa: '', draftCopy: false }, nothing, (error, model) => {
     if (error) throw error
     const sequence = model.createSequence({ contextTokens: 8000, kv: 'f16' })
     ${work}

@@ -181,6 +181,17 @@ t.test('--draft-weights is checked before the document is read, and what drafted
   t.notMatch((await result(commandLine(), ...base, '--mode', 'plain')).stderr, /, drafter/)
 })
 
+t.test('--draft-copy is for the model that drafts for itself', async (t) => {
+  const cli = commandLine()
+  t.match((await result(cli, ...base, '--draft-copy')).stderr, /drafter self-q4, /)
+  t.match(cli.binding.loads, [{ draftCopy: true }])
+  const useless = commandLine()
+  const { code, stderr } = await result(useless, ...base, '--drafter', 'd.gguf', '--draft-copy')
+  t.equal(code, 2)
+  t.match(stderr, /--draft-copy is of no use beside --drafter/)
+  t.same(useless.binding.loads, [])
+})
+
 t.test('ask --mode rag does not read the document into the target', async (t) => {
   const cli = commandLine()
   const { code, stdout } = await result(cli, ...base, '--mode', 'rag', '--json')

@@ -7,10 +7,10 @@ import { FakeBinding } from './helpers/fake-binding'
 const text = 'The keeper of the northern lighthouse hid the brass key under the seventh stair.\n\nNothing else is said of it.'
 const question = 'The keeper of the northern lighthouse hid'
 
-async function setup(t: Test, { draftWeightBytes = 530 } = {}) {
+async function setup(t: Test, { draftWeightBytes = 530, draftCopy = false } = {}) {
   const binding = new FakeBinding()
   binding.draftWeightBytes = draftWeightBytes
-  const model = await loadModelWith(binding, 'fake.gguf')
+  const model = await loadModelWith(binding, 'fake.gguf', { draftCopy })
   t.teardown(() => model.close())
   /** Asks once; what the sequences were made for, and what the statistics say. */
   const run = async (open: OpenOptions, ask: AskOptions = {}) => {
@@ -51,13 +51,23 @@ t.test('a model without 8-bit matrices drafts by all of its weights, and refuses
   t.same(await run({ draftWeights: 'full' }), ['self', 'full', 'full'])
   const refusal = {
     code: 'ERR_INVALID_ARGUMENT',
-    message: 'draftWeights must not be "q4" for this model: it has no 8-bit (Q8_0) matrices',
+    message: 'draftWeights must not be "q4" for this model: it has no 8-bit (Q8_0) matrices, and was loaded without draftCopy',
     details: { argument: 'draftWeights' },
   }
   const before = binding.prefilled.length
   await t.rejects(model.open(text, { draftWeights: 'q4' }), refusal)
   t.equal(binding.prefilled.length, before, 'before the document is read')
   await t.rejects(run({}, { draftWeights: 'q4' }), refusal)
+})
+
+t.test('a model without 8-bit matrices drafts by its copies, if it was loaded with them', async (t) => {
+  const { model, run } = await setup(t, { draftWeightBytes: 1000, draftCopy: true })
+  t.match(model.info, { weightBytes: 1000, draftWeightBytes: 280, draftCopyBytes: 280 })
+  t.same(await run({}), ['self-q4', 'full', 'draft'])
+  t.same(await run({}, { draftWeights: 'full' }), ['self', 'full', 'full'])
+  t.same(await run({}, { mode: 'exact' }), ['self', 'full', 'full'])
+  t.same(await run({}, { mode: 'exact', draftWeights: 'q4' }), ['self-q4', 'full', 'draft'])
+  t.match((await setup(t)).model.info, { draftCopyBytes: 0 }, 'which is not the default')
 })
 
 t.test('a model with few 8-bit matrices drafts by all of its weights, unless told otherwise', async (t) => {

@@ -1,4 +1,4 @@
-// Products at Precision::kDraft: Q8_0 by its upper four bits alone, every other type as at full precision.
+// Products at Precision::kDraft without copies: Q8_0 by its upper four bits alone, every other type as at full precision.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -14,6 +14,7 @@
 using namespace ragdraft;
 using ops::LinearTask;
 using ops::Precision;
+using testing::all_backends;
 using testing::DType;
 using testing::multiply;
 using testing::RandomMatrix;
@@ -61,14 +62,6 @@ double rms_difference(const std::vector<float>& a, const std::vector<float>& b) 
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += (double(a[i]) - b[i]) * (double(a[i]) - b[i]);
   return std::sqrt(sum / double(a.size()));
-}
-
-// Every backend here, the oracle last.
-std::vector<std::unique_ptr<ops::Backend>> all_backends() {
-  std::vector<std::unique_ptr<ops::Backend>> backends;
-  for (const std::string& isa : ops::cpu_isas()) backends.push_back(ops::make_cpu_backend(2, isa));
-  backends.push_back(ops::make_reference_backend());
-  return backends;
 }
 
 }  // namespace
@@ -120,30 +113,32 @@ TEST("the lower four bits of Q8_0 change no bit of a draft, and every bit of the
   }
 }
 
-TEST("a row's draft is the same bits alone, among 1 to 17 or 70 rows, on 1, 2 or 3 threads") {
+TEST("a row's draft, of nested bits or a copy, is the same bits alone, among 1 to 17 or 70 rows, on 1, 2 or 3 threads") {
   constexpr int64_t kOutputs = 151, kColumns = 512;
   constexpr int kRows = 70;
-  const RandomMatrix m = testing::random_matrix(DType::kQ8_0, kOutputs, kColumns, 11);
   const std::vector<float> x = testing::random_floats(kRows * kColumns, 7);
   std::vector<int> counts = {kRows};
   for (int n = 1; n <= 17; ++n) counts.push_back(n);
-  for (const std::string& isa : ops::cpu_isas()) {
-    std::vector<float> alone;
-    for (const int threads : {1, 2, 3}) {
-      const auto backend = ops::make_cpu_backend(threads, isa);
-      const auto matrix = backend->pack(m.view());
-      for (int r = 0; alone.size() < size_t(kRows * kOutputs); ++r) {
-        const std::vector<float> y = multiply(*backend, *matrix, x.data() + r * kColumns, 1, Precision::kDraft);
-        alone.insert(alone.end(), y.begin(), y.end());
-      }
-      for (const int n : counts) {
-        const int first = (kRows - n) / 2;
-        const std::vector<float> y = multiply(*backend, *matrix, x.data() + first * kColumns, n, Precision::kDraft);
-        const bool same = std::memcmp(y.data(), alone.data() + first * kOutputs, y.size() * sizeof(float)) == 0;
-        CHECK_MSG(same, isa + ", " + std::to_string(n) + " rows, " + std::to_string(threads) + " threads");
+  for (const std::string& isa : ops::cpu_isas())
+    for (const DType type : {DType::kQ8_0, DType::kBF16}) {
+      const RandomMatrix m = testing::random_matrix(type, kOutputs, kColumns, 11);
+      std::vector<float> alone;
+      for (const int threads : {1, 2, 3}) {
+        const auto backend = ops::make_cpu_backend(threads, isa);
+        const auto matrix = backend->pack(m.view());
+        if (type == DType::kBF16) backend->add_draft_copy(*matrix, m.view());
+        for (int r = 0; alone.size() < size_t(kRows * kOutputs); ++r) {
+          const std::vector<float> y = multiply(*backend, *matrix, x.data() + r * kColumns, 1, Precision::kDraft);
+          alone.insert(alone.end(), y.begin(), y.end());
+        }
+        for (const int n : counts) {
+          const int first = (kRows - n) / 2;
+          const std::vector<float> y = multiply(*backend, *matrix, x.data() + first * kColumns, n, Precision::kDraft);
+          const bool same = std::memcmp(y.data(), alone.data() + first * kOutputs, y.size() * sizeof(float)) == 0;
+          CHECK_MSG(same, isa + ", " + std::string(tensor::info(type).name) + ", " + std::to_string(n) + " rows, " + std::to_string(threads) + " threads");
+        }
       }
     }
-  }
 }
 
 TEST("types without a nested form draft at full precision and cost their full bytes; Q8_0 costs half") {

@@ -1,12 +1,22 @@
-// Single products through a backend, and the inputs as its integer kernels see them.
+// Single products through the backends, and the inputs as their integer kernels see them.
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "ops/backend.h"
 
 namespace testing {
+
+// Every backend here, the oracle last.
+inline std::vector<std::unique_ptr<ragdraft::ops::Backend>> all_backends() {
+  std::vector<std::unique_ptr<ragdraft::ops::Backend>> backends;
+  for (const std::string& isa : ragdraft::ops::cpu_isas()) backends.push_back(ragdraft::ops::make_cpu_backend(2, isa));
+  backends.push_back(ragdraft::ops::make_reference_backend());
+  return backends;
+}
 
 // [rows, matrix.rows]
 inline std::vector<float> multiply(ragdraft::ops::Backend& backend, const ragdraft::ops::Matrix& matrix,

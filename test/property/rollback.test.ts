@@ -1,27 +1,10 @@
 import t from 'tap'
-import type { NativeModel, NativeSequence } from '../../lib/native/binding'
 import { randomModel, tiny } from '../helpers/models'
-import { generate, loadModel, prefill, randomTokens } from '../helpers/native'
+import { generate, loadModel } from '../helpers/native'
+import { excerpt, freshPrint, pair, pending, primed, prompt } from '../helpers/sequences'
 
-const prompt = randomTokens(300, tiny.vocab, 3)
-const draftPrompt = [...prompt.slice(0, 20), ...prompt.slice(150)]
 const draftLengths = [0, 1, 2, 3, 5, 8, 10, 16, -1]
 const ngrams = [true, false]
-
-async function primed(model: NativeModel, tokens: readonly number[]): Promise<NativeSequence> {
-  const sequence = model.createSequence({ contextTokens: tokens.length + 200, kv: 'f16' })
-  await prefill(sequence, tokens.slice(0, -1))
-  return sequence
-}
-
-/** Fingerprint of a fresh, chunked prefill of the first `length` of `tokens`. */
-async function freshPrint(model: NativeModel, tokens: readonly number[], length: number): Promise<string> {
-  const sequence = model.createSequence({ contextTokens: length, kv: 'f16' })
-  await prefill(sequence, tokens.slice(0, length))
-  const print = sequence.fingerprint()
-  sequence.close()
-  return print
-}
 
 t.test('lossless greedy is plain greedy for every draft length and drafter, and both caches equal a fresh prefill', async (t) => {
   const target = await loadModel(await randomModel('rollback-target', { ...tiny, dtypes: { default: 'Q8_0' } }))
@@ -40,7 +23,7 @@ t.test('lossless greedy is plain greedy for every draft length and drafter, and 
   const larger = await loadModel(await randomModel('rollback-larger', { ...tiny, layers: 3, seed: 3, dtypes: { default: 'Q4_0' } }))
   const maxTokens = 48
   const base = await primed(target, prompt)
-  const plain = await generate({ mode: 'plain', target: base.fork(), targetPending: Int32Array.of(prompt.at(-1)!), maxTokens })
+  const plain = await generate({ mode: 'plain', target: base.fork(), targetPending: pending(prompt), maxTokens })
   t.equal(plain.tokens.length, maxTokens)
   t.ok(new Set(plain.tokens).size > 3, 'the text is not one token over and over')
 
@@ -48,19 +31,17 @@ t.test('lossless greedy is plain greedy for every draft length and drafter, and 
   let confirmed = 0
   const drafters = [
     { name: 'itself on the whole text', model: target, tokens: prompt },
-    { name: 'itself on an excerpt', model: target, tokens: draftPrompt },
-    { name: 'a smaller model', model: other, tokens: draftPrompt },
-    { name: 'a larger model', model: larger, tokens: draftPrompt },
+    { name: 'itself on an excerpt', model: target, tokens: excerpt },
+    { name: 'a smaller model', model: other, tokens: excerpt },
+    { name: 'a larger model', model: larger, tokens: excerpt },
   ]
   for (const drafter of drafters) {
     for (const draftLength of draftLengths) {
       for (const ngram of ngrams) {
-        const sequences = { target: base.fork(), drafter: await primed(drafter.model, drafter.tokens) }
+        const [sequence, draftSequence] = [base.fork(), await primed(drafter.model, drafter.tokens)]
         const { tokens, stats } = await generate({
           mode: 'lossless',
-          ...sequences,
-          targetPending: Int32Array.of(prompt.at(-1)!),
-          drafterPending: Int32Array.of(drafter.tokens.at(-1)!),
+          ...pair(sequence, draftSequence, prompt, drafter.tokens),
           draftLength,
           ngram,
           // Random text quotes nothing: half of what will be written makes some proposals right.
@@ -75,17 +56,14 @@ t.test('lossless greedy is plain greedy for every draft length and drafter, and 
         if (drafter.tokens === prompt && draftLength > 0)
           t.equal(stats.accepted, stats.drafted, `${what}: the same model on the same text is never rejected`)
         if (drafter.model === other && draftLength > 0) t.ok(stats.accepted < stats.drafted, `${what}: rejections happened`)
-        t.equal(
-          sequences.target.fingerprint(),
-          await freshPrint(target, [...prompt, ...tokens], sequences.target.length),
-          `${what}: target cache`,
-        )
-        t.equal(
-          sequences.drafter.fingerprint(),
-          await freshPrint(drafter.model, [...drafter.tokens, ...tokens], sequences.drafter.length),
-          `${what}: drafter cache`,
-        )
-        t.ok(sequences.target.length >= prompt.length + tokens.length - 1)
+        for (const [cache, model, start] of [
+          [sequence, target, prompt],
+          [draftSequence, drafter.model, drafter.tokens],
+        ] as const) {
+          const committed = [...start, ...tokens].slice(0, cache.length)
+          t.equal(cache.fingerprint(), await freshPrint(model, committed), `${what}: ${cache === sequence ? 'target' : 'drafter'} cache`)
+        }
+        t.ok(sequence.length >= prompt.length + tokens.length - 1)
       }
     }
   }
@@ -96,20 +74,17 @@ t.test('lossless greedy is plain greedy for every draft length and drafter, and 
 t.test('exact mode gives one text for every draft length, greedy and sampled', async (t) => {
   const model = await loadModel(await randomModel('rollback-target', { ...tiny, dtypes: { default: 'Q8_0' } }))
   const target = await primed(model, prompt)
-  const drafter = await primed(model, draftPrompt)
+  const drafter = await primed(model, excerpt)
   for (const temperature of [0, 0.8]) {
     const texts = []
     for (const draftLength of [0, 1, 4, 11, 16, -1]) {
       for (const ngram of ngrams) {
         const run = await generate({
           mode: 'exact',
-          target: target.fork(),
-          drafter: drafter.fork(),
-          targetPending: Int32Array.of(prompt.at(-1)!),
-          drafterPending: Int32Array.of(draftPrompt.at(-1)!),
+          ...pair(target.fork(), drafter.fork()),
           draftLength,
           ngram,
-          ngramSource: Int32Array.from(draftPrompt),
+          ngramSource: Int32Array.from(excerpt),
           temperature,
           seed: 11n,
           maxTokens: 40,
@@ -127,11 +102,11 @@ t.test('a second half after an interruption is the uninterrupted text', async (t
   const whole = await generate({
     mode: 'plain',
     target: await primed(model, prompt),
-    targetPending: Int32Array.of(prompt.at(-1)!),
+    targetPending: pending(prompt),
     maxTokens: 40,
   })
   const sequence = await primed(model, prompt)
-  const first = await generate({ mode: 'plain', target: sequence, targetPending: Int32Array.of(prompt.at(-1)!), maxTokens: 17 })
+  const first = await generate({ mode: 'plain', target: sequence, targetPending: pending(prompt), maxTokens: 17 })
   const missing = [...prompt, ...first.tokens].slice(sequence.length)
   const second = await generate({ mode: 'plain', target: sequence, targetPending: Int32Array.from(missing), maxTokens: 23 })
   t.same([...first.tokens, ...second.tokens], whole.tokens)

@@ -8,9 +8,14 @@ import { binding, evaluate, loadModel, prefill, randomTokens } from '../helpers/
 const depths = [0, 55, 2040]
 const rowCounts = Array.from({ length: 17 }, (_, i) => i + 1)
 const kinds = [
-  { name: 'q8', options: { ...tiny, dtypes: { default: 'Q8_0' } } },
-  { name: 'mix', options: { ...tiny, arch: 'qwen2', dtypes: { default: 'Q4_K', output: 'Q6_K', ffn_down: 'Q5_K', attn_v: 'Q4_0' } } },
-  { name: 'f16', options: { ...tiny, dtypes: { default: 'F16', output: 'BF16', attn_q: 'F32' } } },
+  { name: 'q8', options: { ...tiny, dtypes: { default: 'Q8_0' } }, draftCopy: false, drafts: true },
+  {
+    name: 'mix',
+    options: { ...tiny, arch: 'qwen2', dtypes: { default: 'Q4_K', output: 'Q6_K', ffn_down: 'Q5_K', attn_v: 'Q4_0' } },
+    draftCopy: false,
+    drafts: false,
+  },
+  { name: 'f16', options: { ...tiny, dtypes: { default: 'F16', output: 'BF16', attn_q: 'F32' } }, draftCopy: true, drafts: true },
 ] as const
 
 /** Rows of one pass against single decodes, from the same cached prefix: logits and cache bit for bit. */
@@ -54,12 +59,11 @@ for (const isa of binding.isas) {
       for (const depth of isa === 'generic' ? depths.slice(0, 2) : depths) {
         const threads = depth === 0 ? [1] : [1, 2, 3]
         for (const count of threads) {
-          const model = await loadModel(file, { threads: count, isa })
+          const model = await loadModel(file, { threads: count, isa, draftCopy: kind.draftCopy })
           for (const kv of kvTypes) {
             await t.test(`depth ${depth}, ${count} threads, ${kv} KV`, (t) => check(t, model, kv, depth))
           }
-          if (kind.name === 'q8')
-            await t.test(`depth ${depth}, ${count} threads, draft precision`, (t) => check(t, model, 'f16', depth, 'draft'))
+          if (kind.drafts) await t.test(`depth ${depth}, ${count} threads, draft precision`, (t) => check(t, model, 'f16', depth, 'draft'))
           model.close()
         }
       }

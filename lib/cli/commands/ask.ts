@@ -17,6 +17,7 @@ export const ask: Command = {
     'draft-length',
     'no-ngram',
     'draft-weights',
+    'draft-copy',
     'max-tokens',
     'temperature',
     'top-k',

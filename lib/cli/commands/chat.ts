@@ -97,6 +97,7 @@ export const chat: Command = {
     'draft-length',
     'no-ngram',
     'draft-weights',
+    'draft-copy',
     'max-tokens',
     'temperature',
     'top-k',

@@ -87,10 +87,10 @@ class Inputs {
 
 bool is_float(PackedFormat format) { return format == PackedFormat::kF32 || format == PackedFormat::kF16 || format == PackedFormat::kBF16; }
 
-const PackedWeights& weights_of(const LinearTask& task) {
+const PackedWeights& weights_of(const LinearTask& task, Precision precision) {
   const auto* matrix = dynamic_cast<const PackedMatrix*>(task.weight);
   check(matrix != nullptr, Code::kInternal, "a weight matrix of another backend");
-  return matrix->packed;
+  return precision == Precision::kDraft ? matrix->draft : matrix->packed;
 }
 
 // A task's panels in equal pieces for the pool.
@@ -117,7 +117,7 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& in
   std::vector<Share> shares;
   shares.reserve(tasks.size());
   for (const LinearTask& task : tasks) {
-    const PackedWeights weights = precision == Precision::kDraft ? draft_view(weights_of(task)) : weights_of(task);
+    const PackedWeights& weights = weights_of(task, precision);
     check(weights.columns == columns, Code::kInternal, "linear: tasks with different inputs");
     (is_float(weights.format) ? floats : integers) = true;
     bytes += weights.panels * int64_t(weights.read_bytes);

@@ -1,4 +1,4 @@
-// A weight matrix in the layout of packed_layout.h, with its memory.
+// A weight matrix in the layout of packed_layout.h, with its memory and, where it has one, its draft copy in the same layout.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -11,13 +11,14 @@ namespace ragdraft::ops {
 class PackedMatrix final : public Matrix {
  public:
   PackedWeights packed{};
-  std::shared_ptr<std::byte[]> memory;  // what packed.data points into
+  PackedWeights draft{};                             // what a product at kDraft reads: draft_view(packed), or the copy
+  std::shared_ptr<std::byte[]> memory, copy_memory;  // what packed.data and, of a copy, draft.data point into
 };
 
 // Where the planes of a matrix of this type and size lie; data is nullptr.
 PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns);
 
-// The matrix as a product at Precision::kDraft reads it.
+// The matrix as a product at Precision::kDraft reads it without a copy.
 PackedWeights draft_view(PackedWeights weights);
 
 // Fills panel `index` (panel_bytes zeroed bytes) from the rows of `source`.

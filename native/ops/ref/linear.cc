@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "ops/draft_copy.h"
 #include "ops/ref/ref.h"
 
 namespace ragdraft::ops::ref {
@@ -12,7 +13,7 @@ namespace {
 
 constexpr int kQ8Elements = 32, kQ8Bytes = 34;  // f16 scale, 32 signed bytes
 
-bool has_draft(tensor::DType type) { return type == tensor::DType::kQ8_0; }
+bool has_nested(tensor::DType type) { return type == tensor::DType::kQ8_0; }
 
 // A row of Q8_0 blocks without the lower four bits of its quants: their mean, 7.5, stands for them.
 void dequantize_upper_half(const std::byte* row, int64_t columns, float* out) {
@@ -45,7 +46,7 @@ RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
   columns = source.columns;
   bytes = size_t(rows) * tensor::row_bytes(type_, columns);
   const size_t blocks = size_t(rows) * size_t(columns) / kQ8Elements;
-  draft_bytes = has_draft(type_) ? blocks * (2 + kQ8Elements / 2) : bytes;  // what a product has to know, not what this one touches
+  draft_bytes = has_nested(type_) ? blocks * (2 + kQ8Elements / 2) : bytes;  // what a product has to know, not what this one touches
   try {
     data_.assign(source.data, source.data + bytes);
   } catch (const std::bad_alloc&) {
@@ -53,17 +54,29 @@ RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
   }
 }
 
+void RefMatrix::add_draft_copy(const tensor::MatrixView& source) {
+  check(source.rows == rows && source.columns == columns && draft_copy_pays(source), Code::kInternal, "a matrix that cannot have a draft copy");
+  try {
+    copy_ = draft_copy_rows(source, 0, rows);
+  } catch (const std::bad_alloc&) {
+    throw Error(Code::kOutOfMemory, "no memory for a draft copy");
+  }
+  copy_bytes = draft_bytes = copy_.size();
+}
+
 void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) {
   std::vector<float> made;
   const float* x = make_rows(input, rows, int(tasks[0].weight->columns), made);
   std::vector<float> weights;  // one dequantised row
   for (const LinearTask& task : tasks) {
-    const tensor::MatrixView matrix = static_cast<const RefMatrix*>(task.weight)->view();
+    const auto& weight = *static_cast<const RefMatrix*>(task.weight);
+    const bool draft = precision == Precision::kDraft;
+    const tensor::MatrixView matrix = draft && weight.has_draft_copy() ? weight.draft_copy() : weight.view();
     const size_t stride = tensor::row_bytes(matrix.type, matrix.columns);
     weights.resize(size_t(matrix.columns));
     for (int64_t o = 0; o < matrix.rows; o++) {
       const std::byte* row = matrix.data + size_t(o) * stride;
-      if (precision == Precision::kDraft && has_draft(matrix.type)) {
+      if (draft && has_nested(matrix.type)) {
         dequantize_upper_half(row, matrix.columns, weights.data());
       } else {
         tensor::dequantize_row(matrix.type, row, matrix.columns, weights.data());

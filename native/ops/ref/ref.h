@@ -9,16 +9,21 @@
 
 namespace ragdraft::ops::ref {
 
-// A matrix as its file stores it, copied.
+// A matrix as its file stores it, copied; and its draft copy as Q4_0 blocks.
 class RefMatrix final : public Matrix {
  public:
   // Throws kUnsupportedModel (rows of broken blocks), kOutOfMemory.
   explicit RefMatrix(const tensor::MatrixView& source);
   tensor::MatrixView view() const { return {type_, rows, columns, data_.data()}; }
 
+  // Throws kOutOfMemory.
+  void add_draft_copy(const tensor::MatrixView& source);
+  bool has_draft_copy() const { return !copy_.empty(); }
+  tensor::MatrixView draft_copy() const { return {tensor::DType::kQ4_0, rows, columns, copy_.data()}; }
+
  private:
   tensor::DType type_;
-  std::vector<std::byte> data_;
+  std::vector<std::byte> data_, copy_;
 };
 
 void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out);

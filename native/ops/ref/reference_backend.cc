@@ -23,6 +23,7 @@ class ReferenceBackend final : public Backend {
   }
 
   std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override { return std::make_unique<ref::RefMatrix>(source); }
+  void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override { static_cast<ref::RefMatrix&>(matrix).add_draft_copy(source); }
 
   void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) override { ref::embed(table, tokens, out); }
 

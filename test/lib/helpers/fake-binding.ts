@@ -102,6 +102,7 @@ class FakeModel implements NativeModel {
   constructor(
     readonly owner: FakeBinding,
     contents: GgufContents,
+    draftCopy: boolean,
   ) {
     const vocab = (contents.metadata['tokenizer.ggml.tokens'] as string[]).length
     const contextLength = contents.metadata['llama.context_length'] as number
@@ -110,7 +111,8 @@ class FakeModel implements NativeModel {
       architecture: 'llama',
       ...shape,
       weightBytes: 1000,
-      draftWeightBytes: owner.draftWeightBytes,
+      draftWeightBytes: draftCopy ? 280 : owner.draftWeightBytes,
+      draftCopyBytes: draftCopy ? 280 : 0,
       backend: 'cpu/fake',
       threads: 2,
     }
@@ -142,7 +144,7 @@ export class FakeBinding implements Binding {
   readonly requests: GenerateRequest[] = []
   readonly prompts: { target: number[] | null; drafter: number[] | null }[] = []
   readonly prefilled: number[] = []
-  readonly loads: { path: string; threads: number; isa: string }[] = []
+  readonly loads: { path: string; threads: number; isa: string; draftCopy: boolean }[] = []
   /** Errors that the functions of these names end with. */
   readonly failures: Partial<Record<'readGguf' | 'loadModel' | 'prefill' | 'generate' | 'createSequence', Error & { code: string }>> = {}
   /** Of models that are loaded, which have 1,000 bytes of weights: fewer stand for 8-bit matrices. */
@@ -172,7 +174,7 @@ export class FakeBinding implements Binding {
 
   loadModel(
     path: string,
-    options: { threads: number; isa: string },
+    options: { threads: number; isa: string; draftCopy: boolean },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel {
@@ -182,7 +184,7 @@ export class FakeBinding implements Binding {
       4,
       (step) => onProgress(step * 250, 1000),
       onDone,
-      () => new FakeModel(this, this.files[path]!),
+      () => new FakeModel(this, this.files[path]!, options.draftCopy),
     )
   }
 
