@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/contiguous_pieces.h"
 #include "base/error.h"
 #include "ops/cpu/cpu_backend.h"
 #include "ops/cpu/input_rows.h"
@@ -141,7 +142,7 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& in
   if (source.needs_factors()) for_each(rows, [&](int row, int) { source.prepare(row); });
   for_each(inputs.pieces(), [&](int piece, int) { inputs.convert(kernels_.linear, piece); });
 
-  pool_.parallel_for(pieces, [&](int piece, int) {
+  const auto multiply = [&](int piece) {
     size_t s = shares.size() - 1;
     while (shares[s].first_piece > piece) --s;
     const Share& share = shares[s];
@@ -154,6 +155,10 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& in
         const OutputBlock output{y, weights.rows, share.task->bias, share.task->accumulate};
         kernels_.linear.multiply(weights, from, std::min(from + step, last), inputs.block(index), output);
       }
+  };
+  ContiguousPieces dealt(pieces, pool_.threads());
+  pool_.parallel_for(pool_.threads(), [&](int, int worker) {
+    for (int piece; (piece = dealt.take(worker)) >= 0;) multiply(piece);
   });
 }
 
