@@ -1,7 +1,9 @@
 /** node-llama-cpp behind a child process. Optional: `npm run peers:install` puts it in place; nothing in the package needs it. */
 import { type ChildProcess, fork } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import * as fs from 'node:fs'
+import * as os from 'node:os'
 import * as path from 'node:path'
+import { repeatState, stateFileVersion } from './state-file'
 
 const root = path.resolve(__dirname, '..', '..')
 const folder = path.join(root, 'bench', 'peers')
@@ -9,7 +11,7 @@ const folder = path.join(root, 'bench', 'peers')
 /** Why the peer cannot be used, or undefined if it is installed. For `t.skip`. */
 export function peerMissing(): string | undefined {
   const binary = path.join(folder, 'node_modules', '@node-llama-cpp', `${process.platform}-${process.arch}`)
-  return existsSync(binary) ? undefined : 'node-llama-cpp is not installed: npm run peers:install'
+  return fs.existsSync(binary) ? undefined : 'node-llama-cpp is not installed: npm run peers:install'
 }
 
 export interface PeerOptions {
@@ -85,6 +87,29 @@ export class Peer {
   /** Rolls the context back to its first `length` tokens. */
   async truncate(length: number): Promise<void> {
     await this.#call('truncate', { length })
+  }
+
+  /**
+   * Lengthens the context to `depth` tokens by copies of itself: no prefill, but also no meaning. For timing.
+   * @throws Error for a node-llama-cpp whose state files are not known
+   */
+  async repeat(depth: number): Promise<void> {
+    const { version } = JSON.parse(fs.readFileSync(path.join(folder, 'node_modules', 'node-llama-cpp', 'package.json'), 'utf8'))
+    if (version !== stateFileVersion) throw new Error(`state files of node-llama-cpp ${stateFileVersion} are known, not of ${version}`)
+    const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'ragdraft-state-'))
+    const [now, deeper] = ['now', 'deeper'].map((name) => path.join(temporary, name)) as [string, string]
+    try {
+      await this.#call('save', { path: now })
+      repeatState(now, deeper, depth)
+      await this.#call('restore', { path: deeper })
+    } finally {
+      fs.rmSync(temporary, { recursive: true })
+    }
+  }
+
+  /** Resident memory of its process in bytes: now, and at most so far. */
+  async memory(): Promise<{ rss: number; peak: number }> {
+    return this.#call('memory', {})
   }
 
   async tokenize(text: string): Promise<number[]> {

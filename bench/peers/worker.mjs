@@ -6,6 +6,9 @@
 //   { id, command: 'append', tokens }            -> { ms }      one evaluation without logits
 //   { id, command: 'step', tokens, rows }        -> { ms, top } one evaluation with a choice at the last `rows`, then rolled back
 //   { id, command: 'truncate', length }          the context keeps its first `length` tokens
+//   { id, command: 'save', path }                the sequence's state as a file
+//   { id, command: 'restore', path }             the context is what such a file holds
+//   { id, command: 'memory' }                    -> { rss, peak } bytes of the process
 //   { id, command: 'tokenize', text }            -> { tokens }
 import { getLlama } from 'node-llama-cpp'
 
@@ -68,7 +71,14 @@ async function truncate({ length }) {
   await sequence.eraseContextTokenRanges([{ start: length, end: sequence.nextTokenIndex }])
 }
 
-const commands = { load, logits, append, step, truncate, tokenize: ({ text }) => ({ tokens: model.tokenize(text, false) }) }
+const save = ({ path }) => sequence.saveStateToFile(path)
+
+// The file was written for this very model, by `save` or from what `save` wrote.
+const restore = ({ path }) => sequence.loadStateFromFile(path, { acceptRisk: true })
+
+const memory = () => ({ rss: process.memoryUsage().rss, peak: process.resourceUsage().maxRSS * 1024 })
+
+const commands = { load, logits, append, step, truncate, save, restore, memory, tokenize: ({ text }) => ({ tokens: model.tokenize(text, false) }) }
 
 process.on('message', async ({ id, command, ...args }) => {
   try {

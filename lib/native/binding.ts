@@ -65,6 +65,11 @@ export interface NativeSequence {
   /** Copy-on-write copy; shares pages. Throws ERR_BUSY while a request uses this sequence. */
   fork(): NativeSequence
   truncate(length: number): void
+  /**
+   * For benchmarks behind long contexts: appends copies of the cache, a whole number of pages (64 tokens), up to `length` tokens.
+   * Throws ERR_CONTEXT_OVERFLOW, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY.
+   */
+  repeat(length: number): void
   /** 64-bit hash (hex) of keys and values of positions [0, length) of all layers: equal caches, equal fingerprints. */
   fingerprint(): string
   close(): void

@@ -127,7 +127,8 @@ Napi::Function SequenceHandle::define(Napi::Env env) {
   return DefineClass(env, "NativeSequence",
                      {InstanceAccessor<&SequenceHandle::length>("length"), InstanceAccessor<&SequenceHandle::context_tokens>("contextTokens"),
                       InstanceAccessor<&SequenceHandle::kv_bytes>("kvBytes"), InstanceMethod<&SequenceHandle::fork>("fork"),
-                      InstanceMethod<&SequenceHandle::truncate>("truncate"), InstanceMethod<&SequenceHandle::fingerprint>("fingerprint"),
+                      InstanceMethod<&SequenceHandle::truncate>("truncate"), InstanceMethod<&SequenceHandle::repeat>("repeat"),
+                      InstanceMethod<&SequenceHandle::fingerprint>("fingerprint"),
                       InstanceMethod<&SequenceHandle::close>("close"), InstanceAccessor<&SequenceHandle::closed>("closed")});
 }
 
@@ -163,6 +164,11 @@ Napi::Value SequenceHandle::fork(const Napi::CallbackInfo& info) {
 void SequenceHandle::truncate(const Napi::CallbackInfo& info) {
   const int length = integer_argument(info[0], "length", 0, 1 << 30);
   guarded(info.Env(), [&] { engine::Lease(get(info.This(), "this"))->sequence->truncate(length); });
+}
+
+void SequenceHandle::repeat(const Napi::CallbackInfo& info) {
+  const int length = integer_argument(info[0], "length", 0, 1 << 30);
+  guarded(info.Env(), [&] { engine::Lease(get(info.This(), "this"))->sequence->repeat(length); });
 }
 
 Napi::Value SequenceHandle::fingerprint(const Napi::CallbackInfo& info) {

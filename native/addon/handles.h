@@ -43,6 +43,7 @@ class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
   Napi::Value kv_bytes(const Napi::CallbackInfo& info);
   Napi::Value fork(const Napi::CallbackInfo& info);
   void truncate(const Napi::CallbackInfo& info);
+  void repeat(const Napi::CallbackInfo& info);
   Napi::Value fingerprint(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   Napi::Value closed(const Napi::CallbackInfo& info);

@@ -58,6 +58,16 @@ void Sequence::truncate(int length) {
   length_ = length;
 }
 
+void Sequence::repeat(int length) {
+  check(length_ > 0 && length_ % kPageTokens == 0, Code::kInvalidArgument, "only whole pages can be repeated");
+  check(length >= length_, Code::kInvalidArgument, "a sequence can only be repeated to a length beyond its own");
+  if (length == length_) return;
+  const auto whole = size_t(length_ / kPageTokens);
+  prepare_append(length - length_);
+  for (size_t i = whole; i < size_t(pages_for(length)); i++) std::memcpy(pages_[i], pages_[i % whole], cache_->layout.page_bytes());
+  length_ = length;
+}
+
 uint64_t Sequence::fingerprint() const {
   uint64_t hash = 0xcbf29ce484222325ull;
   const KvLayout& layout = cache_->layout;

@@ -44,6 +44,10 @@ class Sequence {
   // Forgets all positions from `length` (0..length()) on. O(1): the pages stay for what comes next. Throws kInvalidArgument.
   void truncate(int length);
 
+  // For timing long contexts without reading them: copies of the pages of [0, length()), a whole number of pages, up to `length` positions.
+  // Keys keep the rotation of the positions they were written at. Throws kContextOverflow, kOutOfMemory, kInvalidArgument.
+  void repeat(int length);
+
   // FNV-1a over keys and values (kQ8: and their scales) of [0, length), all layers, in token order; what lies beyond does not count.
   uint64_t fingerprint() const;
 

@@ -64,6 +64,7 @@ t.test('handles: foreign objects, wrong methods, use after close', async (t) => 
     t.throws(() => (model as unknown as { createSequence(o: unknown): unknown }).createSequence(options), invalid)
   }
   for (const length of [-1, 1, 1.5, Number.NaN, '0', undefined]) t.throws(() => sequence.truncate(length as number), invalid)
+  for (const length of [-1, 64, 1.5, undefined]) t.throws(() => sequence.repeat(length as number), invalid) // it is empty
   t.throws(() => raw.prefill(sequence, [1, 2], nothing, nothing), invalid)
   t.throws(() => raw.prefill(sequence, new Float32Array(2), nothing, nothing), invalid)
   t.throws(() => raw.evaluate(sequence, new Int32Array(2), 'two', nothing), invalid)

@@ -113,6 +113,29 @@ TEST("truncate and append again leaves no trace of what was rolled back") {
   CHECK_THROWS(kInvalidArgument, a.truncate(-1));
 }
 
+TEST("a sequence repeated holds its whole pages over and over, in pages of its own") {
+  const auto cache = std::make_shared<Cache>(kLayout, heap());
+  Sequence a(cache, 300);
+  CHECK_THROWS(kInvalidArgument, a.repeat(64));  // nothing to repeat
+  std::vector<float> text;
+  for (int i = 0; i < 2 * kPageTokens; i++) text.push_back(float(i));
+  append(a, text);
+  const std::unique_ptr<Sequence> shared = a.fork();
+  a.repeat(300);
+  CHECK(a.length() == 300);
+  const std::vector<float> all = contents(a, *cache);
+  for (size_t i = 0; i < all.size(); i++) CHECK(all[i] == text[i % text.size()]);
+  CHECK(contents(*shared, *cache) == text);
+  cache->pool.check_integrity(held({&a, shared.get()}));
+  CHECK_THROWS(kInvalidArgument, a.repeat(301));  // not a whole number of pages
+  a.truncate(128);
+  CHECK_THROWS(kInvalidArgument, a.repeat(127));
+  CHECK_THROWS(kContextOverflow, a.repeat(301));
+  CHECK(a.length() == 128);
+  a.repeat(128);
+  CHECK(a.fingerprint() == shared->fingerprint());
+}
+
 TEST("an append beyond the context is a typed error and changes nothing") {
   const auto cache = std::make_shared<Cache>(kLayout, heap());
   Sequence a(cache, 70);
