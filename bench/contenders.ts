@@ -1,21 +1,29 @@
 /** The engines with one face: a model, a context that grows and rolls back, and the times of its passes. */
+import type { NativeSequence } from '../lib/native/binding'
 import type { KvType } from '../lib/options'
 import { evaluate, generate, loadModel, prefill, randomTokens } from '../test/helpers/native'
+import type { PeerSetting } from './compare'
 import { Peer, type PeerOptions } from './peers/peer'
-import { median, type Row } from './report'
+import { type Measured, median, type Row } from './report'
 
 /** Tokens appended at once; the chunk whose time stands for prefill at a depth. The peer's batch size. */
 export const chunk = 512
 
-export interface Contender {
-  readonly name: Row['engine']
-  readonly setting?: string
-  /** Tokens in the context. */
+/** A context that grows and rolls back. */
+export interface Context {
+  /** Tokens in it. */
   readonly depth: number
   /** Appends tokens; ms. */
   append(tokens: readonly number[]): Promise<number>
   /** Rolls back. */
   truncate(depth: number): Promise<void>
+  /** Lengthens the context by copies of itself. */
+  repeat(depth: number): Promise<void>
+}
+
+export interface Contender extends Context {
+  readonly name: Row['engine']
+  readonly setting?: string
   /** One token of plain greedy decoding, rolled back; ms. */
   decode(): Promise<number>
   /** One pass over `rows` tokens with logits for each, rolled back; ms. */
@@ -26,6 +34,7 @@ export interface Contender {
 export interface ContenderOptions {
   readonly file: string
   readonly contextTokens: number
+  /** 0: the engine's own default. */
   readonly threads: number
   readonly kv: string
 }
@@ -33,19 +42,32 @@ export interface ContenderOptions {
 /** Random ids must be tokens of every model, with room for those that are special. */
 const vocabulary = (size: number) => Math.min(size, 4000)
 
+export function contextOf(sequence: NativeSequence): Context {
+  return {
+    get depth() {
+      return sequence.length
+    },
+    append: (tokens) => timed(() => prefill(sequence, tokens)),
+    truncate: async (depth) => sequence.truncate(depth),
+    repeat: async (depth) => sequence.repeat(depth),
+  }
+}
+
 export async function openOurs(options: ContenderOptions): Promise<Contender> {
   const model = await loadModel(options.file, { threads: options.threads })
   // The addon refuses names that it does not know.
   const sequence = model.createSequence({ contextTokens: options.contextTokens, kv: options.kv as KvType })
   const vocab = vocabulary(model.info.vocab)
   const decoded = 8 // tokens a measurement: the first one's start-up is not a token's cost
+  const { append, truncate, repeat } = contextOf(sequence)
   return {
     name: 'ragdraft',
     get depth() {
       return sequence.length
     },
-    append: (tokens) => timed(() => prefill(sequence, tokens)),
-    truncate: async (depth) => sequence.truncate(depth),
+    append,
+    truncate,
+    repeat,
     async decode() {
       const fork = sequence.fork()
       try {
@@ -68,16 +90,8 @@ export async function openOurs(options: ContenderOptions): Promise<Contender> {
   }
 }
 
-/** How the peer is set: it is compared by the better of the first two; its defaults are reported beside. */
-export type PeerSetting = 'flash attention' | 'no flash attention' | 'defaults'
-
-/** The peer cannot store values in 8 bits without flash attention. */
-export function peerSettings(kv: string, defaults: boolean): PeerSetting[] {
-  const settings: PeerSetting[] = kv === 'q8' ? ['flash attention'] : ['flash attention', 'no flash attention']
-  return defaults ? [...settings, 'defaults'] : settings
-}
-
-const peerKv: Readonly<Record<string, NonNullable<PeerOptions['kv']>>> = { f16: 'F16', bf16: 'BF16', f32: 'F32', q8: 'Q8_0' }
+/** How the peer names KV types. */
+export const peerKv: Readonly<Record<string, NonNullable<PeerOptions['kv']>>> = { f16: 'F16', bf16: 'BF16', f32: 'F32', q8: 'Q8_0' }
 
 export async function openPeer(options: ContenderOptions & { readonly setting: PeerSetting }): Promise<Contender> {
   const kv = peerKv[options.kv]
@@ -106,16 +120,48 @@ export async function openPeer(options: ContenderOptions & { readonly setting: P
       await peer.truncate(length)
       depth = length
     },
+    async repeat(length) {
+      await peer.repeat(length)
+      depth = length
+    },
     decode: async () => (await peer.step([5], 1)).ms,
-    verify: async (rows) => (await peer.step(randomTokens(rows, vocabulary(peer.vocab), rows), rows)).ms,
+    verify: async (rows) => (await peer.step(randomTokens(rows, vocabulary(peer.loaded.vocab), rows), rows)).ms,
     close: () => peer.close(),
   }
 }
 
-/** Brings the context to `depth` by real prefill, or by rolling back. */
-export async function reach(contender: Contender, depth: number): Promise<void> {
-  if (contender.depth > depth) await contender.truncate(depth)
-  while (contender.depth < depth) await contender.append(randomTokens(Math.min(chunk, depth - contender.depth), 250, contender.depth))
+/** Opens something where `work` first asks for it, not at all if all that it is for is in the journal, and closes it. */
+export async function withOpened<T extends { close(): unknown }>(
+  open: () => Promise<T>,
+  work: (opened: () => Promise<T>) => Promise<void>,
+): Promise<void> {
+  let opened: Promise<T> | undefined
+  const get = () => {
+    opened ??= open()
+    return opened
+  }
+  try {
+    await work(get)
+  } finally {
+    await (await opened)?.close()
+    globalThis.gc?.()
+  }
+}
+
+/** Tokens that are read at least; a whole number of pages. */
+const readTokens = 1024
+
+/**
+ * Brings the context to `depth`, by rolling back or reading. Beyond 1,024 tokens it is made of copies of these: what keys and values
+ * hold does not change how long a pass over them takes. `read`: all of it is read. Other seeds are other texts.
+ */
+export async function reach(context: Context, depth: number, read: boolean, seed = 0): Promise<void> {
+  if (context.depth > depth) await context.truncate(depth)
+  if (context.depth === depth) return
+  if (!read && context.depth > readTokens) await context.truncate(readTokens)
+  const end = read ? depth : Math.min(depth, readTokens)
+  while (context.depth < end) await context.append(randomTokens(Math.min(chunk, end - context.depth), 250, seed + context.depth))
+  if (context.depth < depth) await context.repeat(depth)
 }
 
 /** Median of `runs` measurements; of fewer, but at least `least`, once they took ten seconds. */
@@ -126,13 +172,16 @@ export async function repeat(runs: number, least: number, measure: () => Promise
   return { ms: median(times), runs: times.length }
 }
 
-/** Marks the faster of the peer's settings that count (not its defaults) in every group of rows that measure the same. */
-export function markBestPeer(rows: readonly Row[]): Row[] {
-  const key = (r: Row) => [r.model, r.metric, r.rows, r.depth, r.kv].join('\n')
-  const compared = rows.filter((r) => r.engine === 'node-llama-cpp' && r.setting !== 'defaults')
-  const fastest = new Map<string, Row>()
-  for (const row of compared) if (row.ms < (fastest.get(key(row))?.ms ?? Infinity)) fastest.set(key(row), row)
-  return rows.map((row) => (fastest.get(key(row)) === row ? { ...row, best: true } : row))
+/** A token of the peer's plain decoding behind `depth` tokens: what it costs does not depend on which tokens they are. */
+export async function peerPlain(
+  peer: () => Promise<Contender>,
+  depth: number,
+  options: { runs: number; read: boolean },
+): Promise<Measured> {
+  const there = await peer()
+  await reach(there, depth, options.read)
+  await there.decode() // warm-up
+  return repeat(2 * options.runs, 3, () => there.decode())
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

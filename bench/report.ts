@@ -5,25 +5,37 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import type { Peaks } from './native-programs'
 
-export interface Row {
+/** What is measured. */
+export interface Cell {
   readonly suite: string
   readonly engine: 'ragdraft' | 'node-llama-cpp'
   readonly model: string
-  readonly metric: 'prefill' | 'decode' | 'verify' | 'answer'
-  /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify. */
+  readonly metric: 'prefill' | 'decode' | 'verify' | 'answer' | 'load'
+  /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify; 0 for a load. */
   readonly rows: number
   /** Tokens in the context before the pass. */
   readonly depth: number
   /** Number type of keys and values; empty where there are none. */
   readonly kv: string
+  /** How the engine was set, where a suite tries several settings. */
+  readonly setting?: string
+  /** Suite simulated: the acceptance rate that was put in. */
+  readonly simulatedAcceptance?: number
+  readonly draftLength?: number
+}
+
+/** What came out. */
+export interface Measured {
   /** Median time, ms: of one pass; for the metric "answer" of one token of the answer. */
   readonly ms: number
   readonly runs: number
-  /** How the engine was set, where a suite tries several settings. */
-  readonly setting?: string
   /** The fastest of the settings that are compared: the peer's with or without flash attention, ours of several draft lengths. */
   readonly best?: boolean
-  /** Suite kernels: rates, and per cent of what the machine's peaks allow (memory, arithmetic, the tighter of both). */
+  /** Ours: how many times longer the peer's better setting takes. */
+  readonly peerRatio?: number
+  /** The least time that the machine's peaks allow, ms. */
+  readonly limitMs?: number
+  /** Suite kernels: rates, and per cent of what the machine's peaks allow: memory, arithmetic, the tighter of both (engine: this alone). */
   readonly gbps?: number
   readonly gops?: number
   readonly memoryPercent?: number
@@ -37,10 +49,13 @@ export interface Row {
   readonly firstTokenMs?: number
   readonly answerMs?: number
   readonly readMs?: number
-  /** Suite simulated: the acceptance rate that was put in. */
-  readonly simulatedAcceptance?: number
-  readonly draftLength?: number
+  /** Suite load, MiB: memory beyond that of the process before the load, at most and at the end; weights and KV as they lie in memory. */
+  readonly peakMiB?: number
+  readonly steadyMiB?: number
+  readonly neededMiB?: number
 }
+
+export interface Row extends Cell, Measured {}
 
 export interface Report {
   readonly machine: { cpu: string; cores: number; memoryGiB: number; platform: string; node: string }
@@ -51,23 +66,21 @@ export interface Report {
   readonly rows: readonly Row[]
 }
 
-export function report(peaks: Peaks | null, rows: readonly Row[]): Report {
-  let commit = 'unknown'
-  try {
-    commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
-  } catch {} // not a git checkout: an installed package
+export function machine(): Report['machine'] {
   return {
-    machine: {
-      cpu: os.cpus()[0]?.model ?? 'unknown',
-      cores: os.availableParallelism(),
-      memoryGiB: Math.round(os.totalmem() / 2 ** 30),
-      platform: `${process.platform}-${process.arch}`,
-      node: process.version,
-    },
-    commit,
-    date: new Date().toISOString(),
-    peaks,
-    rows,
+    cpu: os.cpus()[0]?.model ?? 'unknown',
+    cores: os.availableParallelism(),
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    platform: `${process.platform}-${process.arch}`,
+    node: process.version,
+  }
+}
+
+export function commit(): string {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return 'unknown' // not a git checkout: an installed package
   }
 }
 

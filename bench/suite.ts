@@ -1,4 +1,5 @@
 /** What a suite is, and what it may be told. */
+import type { Journal } from './journal'
 import type { Peaks } from './native-programs'
 import type { Chart } from './plot'
 import type { Row } from './report'
@@ -19,13 +20,25 @@ export interface SuiteOptions {
   readonly threads: number
   readonly peer: boolean
   readonly peerDefaults: boolean
+  /** Contexts are read to their whole depth, not made of copies. */
+  readonly read: boolean
   /** MiB that a sweep of the kernels goes through: several times the last-level cache. */
   readonly coldMiB: number
   readonly peaks: Peaks | null
+  readonly journal: Journal
   readonly log: (line: string) => void
 }
 
 type Lists = Pick<SuiteOptions, 'depths' | 'rows' | 'draftLengths' | 'kvs'>
+
+/** Something that must hold of what was measured. */
+export interface Check {
+  readonly what: string
+  /** What was found, with its unit. */
+  readonly found: string
+  readonly wanted: string
+  readonly ok: boolean
+}
 
 export interface Suite {
   readonly name: string
@@ -35,6 +48,7 @@ export interface Suite {
   run(options: SuiteOptions): Promise<Row[]>
   /** Lines of cells; the first is the header. */
   table(rows: readonly Row[]): string[][]
+  checks?(rows: readonly Row[]): Check[]
   chart(rows: readonly Row[]): Chart
 }
 

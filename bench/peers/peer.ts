@@ -28,7 +28,7 @@ export interface PeerOptions {
 export class Peer {
   #child: ChildProcess
   #next = 0
-  #vocab = 0
+  #loaded = { vocab: 0, ms: 0, rss: 0 }
   #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
 
   private constructor() {
@@ -48,7 +48,7 @@ export class Peer {
   static async load(options: PeerOptions): Promise<Peer> {
     const peer = new Peer()
     try {
-      peer.#vocab = (await peer.#call<{ vocab: number }>('load', { ...options })).vocab
+      peer.#loaded = await peer.#call('load', { ...options })
       return peer
     } catch (error) {
       await peer.close()
@@ -64,9 +64,9 @@ export class Peer {
     })
   }
 
-  /** Tokens of the model's vocabulary. */
-  get vocab(): number {
-    return this.#vocab
+  /** Tokens of the model's vocabulary; the time of the load in ms, and the bytes that were resident before it. */
+  get loaded(): { readonly vocab: number; readonly ms: number; readonly rss: number } {
+    return this.#loaded
   }
 
   /** Logits of the last `rows` of `tokens`, evaluated from an empty context. */

@@ -67,7 +67,8 @@ class Input {
   constructor(readonly bytes: Buffer) {}
 
   take(count: number): Buffer {
-    if (!(count <= this.bytes.length - this.#at)) throw new Error(`state file: ${count} bytes wanted at ${this.#at} of ${this.bytes.length}`)
+    if (!(count <= this.bytes.length - this.#at))
+      throw new Error(`state file: ${count} bytes wanted at ${this.#at} of ${this.bytes.length}`)
     this.#at += count
     return this.bytes.subarray(this.#at - count, this.#at)
   }

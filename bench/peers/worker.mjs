@@ -1,7 +1,7 @@
 // node-llama-cpp in a child process: commands in, results out over IPC. Apart from the process under test, so that neither
 // engine's threads or memory disturb the other, and a crash of the peer is only an error.
 //
-//   { id, command: 'load', modelPath, contextSize, threads, flashAttention, kv } -> { vocab }
+//   { id, command: 'load', modelPath, contextSize, threads, flashAttention, kv } -> { vocab, ms, rss } time, bytes before it
 //   { id, command: 'logits', tokens, rows }      -> { logits: [[...vocab]...] } of the last rows; the context is cleared first
 //   { id, command: 'append', tokens }            -> { ms }      one evaluation without logits
 //   { id, command: 'step', tokens, rows }        -> { ms, top } one evaluation with a choice at the last `rows`, then rolled back
@@ -23,6 +23,8 @@ async function load({ modelPath, contextSize, threads, flashAttention = false, k
     logLevel: 'error',
     ...(threads ? { maxThreads: threads } : {}),
   })
+  const { rss } = process.memoryUsage()
+  const start = performance.now()
   model = await llama.loadModel({ modelPath, gpuLayers: 0 })
   context = await model.createContext({
     contextSize,
@@ -32,7 +34,7 @@ async function load({ modelPath, contextSize, threads, flashAttention = false, k
     ...(kv ? { experimentalKvCacheKeyType: kv, experimentalKvCacheValueType: kv } : {}),
   })
   sequence = context.getSequence()
-  return { vocab: vocabulary() }
+  return { vocab: vocabulary(), ms: performance.now() - start, rss }
 }
 
 const vocabulary = () => model.fileInfo.metadata.tokenizer.ggml.tokens.length
@@ -78,7 +80,17 @@ const restore = ({ path }) => sequence.loadStateFromFile(path, { acceptRisk: tru
 
 const memory = () => ({ rss: process.memoryUsage().rss, peak: process.resourceUsage().maxRSS * 1024 })
 
-const commands = { load, logits, append, step, truncate, save, restore, memory, tokenize: ({ text }) => ({ tokens: model.tokenize(text, false) }) }
+const commands = {
+  load,
+  logits,
+  append,
+  step,
+  truncate,
+  save,
+  restore,
+  memory,
+  tokenize: ({ text }) => ({ tokens: model.tokenize(text, false) }),
+}
 
 process.on('message', async ({ id, command, ...args }) => {
   try {

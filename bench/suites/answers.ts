@@ -1,11 +1,12 @@
 /** A question from ask() to the end of its answer: the demo model and its book at several lengths, every way of drafting. */
 import { demoBook, hideSentence } from '../../lib/demo'
-import { type AskOptions, ensureDemoModel, loadModel, type Model } from '../../lib/index'
-import { type KvType, readAskOptions } from '../../lib/options'
-import { chunk, markBestPeer, openPeer, peerSettings, reach, repeat } from '../contenders'
+import { type AskOptions, type DocumentSession, ensureDemoModel, type KvType, loadModel, type Model } from '../../lib/index'
+import { markBestPeer, peerSettings } from '../compare'
+import { chunk, openPeer, peerPlain, withOpened } from '../contenders'
+import { autoChecks } from '../goals'
 import { modelFile, modelLabel } from '../models'
 import { peerMissing } from '../peers/peer'
-import { distinct, median, type Row } from '../report'
+import { type Cell, distinct, type Measured, median, type Row } from '../report'
 import { type Suite, type SuiteOptions, shortCount } from '../suite'
 
 const plain = 'plain'
@@ -35,6 +36,7 @@ export const answers: Suite = {
     })
     return [header, ...lines]
   },
+  checks: (rows) => autoChecks(rows, plain),
   chart(rows) {
     const titleOf = (r: Row) => `${shortCount(r.depth)} tokens, ${r.kv} KV`
     return {
@@ -55,100 +57,103 @@ interface Way {
   readonly options: AskOptions
 }
 
-/** Plain, the automatic draft length in both modes, fixed lengths; all of them with and without n-grams where there is the choice. */
+/** Plain, the automatic draft length in both modes, fixed lengths; all of them with and without n-grams. */
 function ways(draftLengths: readonly number[]): Way[] {
   const drafting: Way[] = [
     { name: 'lossless auto', options: { mode: 'lossless' } },
     { name: 'exact auto', options: { mode: 'exact' } },
     ...draftLengths.map((draftLength) => ({ name: `lossless ${draftLength}`, options: { mode: 'lossless', draftLength } as const })),
   ]
-  const choices = isAskOption('ngram')
-    ? [false, true].flatMap((ngram) =>
-        drafting.map(({ name, options }) => ({ name: `${name}, n-gram ${ngram ? 'on' : 'off'}`, options: { ...options, ngram } })),
-      )
-    : drafting
+  const choices = [false, true].flatMap((ngram) =>
+    drafting.map(({ name, options }) => ({ name: `${name}, n-gram ${ngram ? 'on' : 'off'}`, options: { ...options, ngram } })),
+  )
   return [{ name: plain, options: { mode: 'plain' } }, ...choices]
-}
-
-function isAskOption(name: string): boolean {
-  try {
-    readAskOptions({ [name]: true }, 1)
-    return true
-  } catch {
-    return false // ERR_INVALID_ARGUMENT: not in this version
-  }
 }
 
 async function run(options: SuiteOptions): Promise<Row[]> {
   const rows: Row[] = []
   const file = options.models[0] === undefined ? await ensureDemoModel() : await modelFile(options.models[0], options.log)
+  const missing = options.peer ? peerMissing() : 'asked to'
+  if (missing) options.log(`without the peer: ${missing}`)
   for (const kv of options.kvs)
     for (const tokens of options.depths) {
-      const depth = await askAll(file, tokens, kv, options, rows)
-      if (options.peer && !peerMissing()) await peerDecoding(file, tokens, depth, kv, options, rows)
+      await askAll(file, tokens, kv, options, rows)
+      if (!missing) await peerDecoding(file, tokens, kv, options, rows)
     }
-  if (options.peer && peerMissing()) options.log(`without the peer: ${peerMissing()}`)
   return markBestPeer(rows)
 }
 
-/** @returns tokens of the longest prompt */
-async function askAll(file: string, tokens: number, kv: string, options: SuiteOptions, rows: Row[]): Promise<number> {
-  await using model = await loadModel(file, { threads: options.threads })
-  const { text, question, answer } = bookOf(model, tokens)
-  await using document = await model.open({ text }, { kv: kv as KvType })
-  const maxTokens = model.tokenizer.count(answer) // so that no round computes much more than the answer
-  let depth = 0
-  for (const way of ways(options.draftLengths)) {
-    const ask = async () => {
-      const start = performance.now()
-      const result = await document.ask(question, { ...way.options, maxTokens, stop: '\n\n' })
-      if (result.text !== answer) throw new Error(`${way.name} at ${tokens} tokens answered ${JSON.stringify(result.text)}`)
-      return { ...result.stats, answerMs: performance.now() - start }
-    }
-    await ask() // warm-up; what "auto" measures, it knows from here
-    const runs = []
-    for (let i = 0; i < options.runs; i++) runs.push(await ask())
-    const last = runs.at(-1)!
-    depth = Math.max(depth, last.promptTokens)
-    const row: Row = {
-      suite: 'answers',
-      engine: 'ragdraft',
-      model: modelLabel(file),
-      metric: 'answer',
-      rows: 1,
-      depth: tokens,
-      kv,
-      ms: median(runs.map((r) => 1000 / r.decodeTokensPerSecond)),
-      runs: runs.length,
-      setting: way.name,
-      tokens: last.decodeTokens,
-      drafted: last.drafted,
-      accepted: last.accepted,
-      firstTokenMs: median(runs.map((r) => r.timeToFirstTokenMs)),
-      answerMs: median(runs.map((r) => r.answerMs)),
-      readMs: document.readMs,
-    }
-    rows.push(row)
-    options.log(`${tokens} tokens, ${way.name}: ${row.ms.toFixed(2)} ms a token, answer in ${row.answerMs!.toFixed(0)} ms`)
-  }
-  return depth
+async function askAll(file: string, tokens: number, kv: string, options: SuiteOptions, rows: Row[]): Promise<void> {
+  await withOpened(
+    () => openBook(file, tokens, kv, options.threads),
+    async (book) => {
+      for (const way of ways(options.draftLengths)) {
+        const cell: Cell = {
+          suite: 'answers',
+          engine: 'ragdraft',
+          model: modelLabel(file),
+          metric: 'answer',
+          rows: 1,
+          depth: tokens,
+          kv,
+          setting: way.name,
+        }
+        rows.push(await options.journal.measure(cell, async () => askOften(await book(), way, options.runs)))
+      }
+    },
+  )
 }
 
-/** The peer's plain decoding behind as many tokens: what a token costs there does not depend on which tokens they are. */
-async function peerDecoding(file: string, tokens: number, depth: number, kv: string, options: SuiteOptions, rows: Row[]): Promise<void> {
-  for (const setting of peerSettings(kv, options.peerDefaults)) {
-    const peer = await openPeer({ file, kv, threads: options.threads, contextTokens: depth + chunk, setting })
-    try {
-      await reach(peer, depth)
-      await peer.decode() // warm-up
-      const measured = await repeat(8 * options.runs, 3, () => peer.decode())
-      const where = { suite: 'answers', model: modelLabel(file), metric: 'answer', rows: 1, depth: tokens, kv } as const
-      rows.push({ ...where, engine: peer.name, ...measured, setting })
-      options.log(`node-llama-cpp (${setting}) behind ${depth} tokens: ${measured.ms.toFixed(2)} ms a token`)
-    } finally {
-      await peer.close()
-    }
+interface Book {
+  readonly document: DocumentSession
+  readonly question: string
+  readonly answer: string
+  /** Of the answer. */
+  readonly tokens: number
+  close(): Promise<void>
+}
+
+async function openBook(file: string, tokens: number, kv: string, threads: number): Promise<Book> {
+  const model = await loadModel(file, { threads })
+  const { text, question, answer } = bookOf(model, tokens)
+  const document = await model.open({ text }, { kv: kv as KvType })
+  return { document, question, answer, tokens: model.tokenizer.count(answer), close: () => model.close() }
+}
+
+/** @throws Error for a wrong answer */
+async function askOften({ document, question, answer, tokens }: Book, way: Way, runs: number): Promise<Measured> {
+  const ask = async () => {
+    const start = performance.now()
+    // No more tokens than the answer has, so that no round computes much beyond it.
+    const result = await document.ask(question, { ...way.options, maxTokens: tokens, stop: '\n\n' })
+    if (result.text !== answer) throw new Error(`${way.name} answered ${JSON.stringify(result.text)}`)
+    return { ...result.stats, answerMs: performance.now() - start }
   }
+  await ask() // warm-up; what "auto" measures, it knows from here
+  const all = []
+  for (let i = 0; i < runs; i++) all.push(await ask())
+  const last = all.at(-1)!
+  return {
+    ms: median(all.map((r) => 1000 / r.decodeTokensPerSecond)),
+    runs,
+    tokens: last.decodeTokens,
+    drafted: last.drafted,
+    accepted: last.accepted,
+    firstTokenMs: median(all.map((r) => r.timeToFirstTokenMs)),
+    answerMs: median(all.map((r) => r.answerMs)),
+    readMs: document.readMs,
+  }
+}
+
+async function peerDecoding(file: string, tokens: number, kv: string, options: SuiteOptions, rows: Row[]): Promise<void> {
+  for (const setting of peerSettings(kv, options.peerDefaults))
+    await withOpened(
+      () => openPeer({ file, kv, threads: options.threads, contextTokens: tokens + chunk, setting }),
+      async (peer) => {
+        const cell = { suite: 'answers', engine: 'node-llama-cpp', model: modelLabel(file), metric: 'answer', rows: 1 } as const
+        rows.push(await options.journal.measure({ ...cell, depth: tokens, kv, setting }, () => peerPlain(peer, tokens, options)))
+      },
+    )
 }
 
 /** About `tokens` tokens with the demo's sentence hidden in them: the book, and after it its paragraphs again in other orders. */

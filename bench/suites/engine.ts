@@ -1,19 +1,29 @@
 /** Prefill, decode and verify at several depths, ours beside node-llama-cpp's on the same file in the same run. */
 import { randomTokens } from '../../test/helpers/native'
-import { type Contender, chunk, markBestPeer, openOurs, openPeer, peerSettings, reach, repeat } from '../contenders'
+import { compared, peerOf, peerSettings } from '../compare'
+import { type Contender, chunk, openOurs, openPeer, reach, repeat, withOpened } from '../contenders'
+import { passChecks } from '../goals'
+import { limitMs, type Shape, shapeOf } from '../limits'
 import { modelFile, modelLabel } from '../models'
 import { peerMissing } from '../peers/peer'
-import { distinct, type Row } from '../report'
+import { type Cell, distinct, type Measured, type Row } from '../report'
 import { type Suite, type SuiteOptions, shortCount } from '../suite'
 
-const defaultModels = ['llama-3.2-1b-q8_0', 'llama-3.2-1b-q4_k_m', 'qwen2.5-0.5b-q8_0', 'qwen2.5-0.5b-q4_k_m']
+const defaultModels = ['llama-3.2-1b-q8_0', 'llama-3.2-1b-q4_k_m', 'llama-3.2-1b-bf16', 'qwen2.5-0.5b-q8_0', 'qwen2.5-0.5b-q4_k_m']
 
 export const engine: Suite = {
   name: 'engine',
   summary: 'prefill, decode and verify at depths, beside node-llama-cpp',
-  defaults: { depths: [0, 4096, 16384, 32768], rows: [2, 4, 8, 11, 16], kvs: ['f16'] },
-  run,
+  defaults: { depths: [0, 4096, 16384, 32768], rows: [4, 8, 11, 17], kvs: ['f16'] },
+  run(options) {
+    const models = options.models.length > 0 ? options.models : defaultModels
+    const plans = models.flatMap((model) =>
+      options.kvs.map((kv): Plan => ({ model, kv, depths: options.depths, rows: options.rows, prefill: options.depths, peer: true })),
+    )
+    return measurePlans(plans, options)
+  },
   table,
+  checks: passChecks,
   chart(rows) {
     const titleOf = (r: Row) => `${r.model}, ${r.kv} KV: ${r.metric}${r.metric === 'decode' ? '' : ` of ${r.rows} rows`}`
     return {
@@ -35,58 +45,71 @@ export const engine: Suite = {
   },
 }
 
-async function run(options: SuiteOptions): Promise<Row[]> {
+/** What is measured of one model with one KV type: decode and verify at all depths, prefill at some. */
+export interface Plan {
+  readonly model: string
+  readonly kv: string
+  readonly depths: readonly number[]
+  readonly rows: readonly number[]
+  readonly prefill: readonly number[]
+  readonly peer: boolean
+}
+
+export async function measurePlans(plans: readonly Plan[], options: SuiteOptions): Promise<Row[]> {
   const rows: Row[] = []
   const missing = options.peer ? peerMissing() : 'asked to'
   if (missing) options.log(`without the peer: ${missing}`)
-  for (const name of options.models.length > 0 ? options.models : defaultModels) {
-    const file = await modelFile(name, options.log)
-    for (const kv of options.kvs) {
-      const common = { file, kv, threads: options.threads, contextTokens: Math.max(...options.depths) + chunk + 64 }
-      const measureAndClose = async (contender: Contender) => {
-        try {
-          await measure(contender, options, modelLabel(file), kv, rows)
-        } finally {
-          await contender.close()
-          globalThis.gc?.()
-        }
-      }
-      await measureAndClose(await openOurs(common))
-      if (missing) continue
-      for (const setting of peerSettings(kv, options.peerDefaults)) await measureAndClose(await openPeer({ ...common, setting }))
-    }
+  for (const plan of plans) {
+    const file = await modelFile(plan.model, options.log)
+    const shape = await shapeOf(file)
+    const common = { file, kv: plan.kv, threads: options.threads, contextTokens: Math.max(...plan.depths) + chunk + 64 }
+    const of = { suite: 'engine', model: modelLabel(file), kv: plan.kv } as const
+    await withOpened(
+      () => openOurs(common),
+      (ours) => measure(ours, { ...of, engine: 'ragdraft' }, plan, shape, options, rows),
+    )
+    if (missing || !plan.peer) continue
+    for (const setting of peerSettings(plan.kv, options.peerDefaults))
+      await withOpened(
+        () => openPeer({ ...common, setting }),
+        (peer) => measure(peer, { ...of, engine: 'node-llama-cpp', setting }, plan, shape, options, rows),
+      )
   }
-  return markBestPeer(rows)
+  return compared(rows)
 }
 
-async function measure(contender: Contender, options: SuiteOptions, model: string, kv: string, rows: Row[]): Promise<void> {
-  const { name, setting } = contender
-  for (const depth of options.depths) {
-    await reach(contender, depth)
-    const add = (metric: Row['metric'], count: number, measured: { ms: number; runs: number }) => {
-      const row: Row = {
-        suite: 'engine',
-        engine: name,
-        model,
-        metric,
-        rows: count,
-        depth,
-        kv,
-        ...measured,
-        ...(setting ? { setting } : {}),
-      }
-      rows.push(row)
-      options.log(`${name}${setting ? ` (${setting})` : ''} ${metric} depth ${depth} rows ${count}: ${row.ms.toFixed(1)} ms`)
+async function measure(
+  contender: () => Promise<Contender>,
+  of: Pick<Cell, 'suite' | 'engine' | 'model' | 'kv' | 'setting'>,
+  plan: Plan,
+  shape: Shape,
+  options: SuiteOptions,
+  rows: Row[],
+): Promise<void> {
+  for (const depth of plan.depths) {
+    const cell = async (metric: Cell['metric'], count: number, work: (there: Contender) => Promise<Measured>) => {
+      const pass = { metric, rows: count, depth }
+      const row = await options.journal.measure({ ...of, ...pass }, async () => {
+        const there = await contender()
+        await reach(there, depth, options.read)
+        return work(there)
+      })
+      const limit = options.peaks ? limitMs(shape, { ...pass, kv: of.kv }, options.peaks) : undefined
+      rows.push(limit === undefined ? row : { ...row, limitMs: limit, limitPercent: (100 * limit) / row.ms })
     }
-    await contender.decode() // warm-up
-    add('decode', 1, await repeat(options.runs, 3, () => contender.decode()))
-    for (const count of options.rows) add('verify', count, await repeat(options.runs, 3, () => contender.verify(count)))
+    await cell('decode', 1, async (there) => {
+      await there.decode() // warm-up
+      return repeat(options.runs, 3, () => there.decode())
+    })
+    for (const count of plan.rows) await cell('verify', count, (there) => repeat(options.runs, 3, () => there.verify(count)))
+    if (!plan.prefill.includes(depth)) continue
     const tokens = randomTokens(chunk, 250, depth)
-    const prefill = async () => {
-      await contender.truncate(depth)
-      return contender.append(tokens)
-    }
-    add('prefill', chunk, await repeat(options.runs, 1, prefill))
+    await cell('prefill', chunk, (there) =>
+      repeat(options.runs, 1, async () => {
+        await there.truncate(depth)
+        return there.append(tokens)
+      }),
+    )
   }
 }
 
@@ -94,12 +117,11 @@ async function measure(contender: Contender, options: SuiteOptions, model: strin
 function table(rows: readonly Row[]): string[][] {
   const key = (r: Row) => [r.model, r.kv, r.metric, r.depth, r.rows].join('\n')
   const lines = [
-    ['model', 'KV', 'metric', 'depth', 'rows', 'ragdraft ms', 'tokens/s', 'peer ms', 'its setting', 'peer / ours', 'peer defaults ms'],
+    ['model', 'KV', 'metric', 'depth', 'rows', 'ms', 'tokens/s', 'of limit', 'peer ms', 'its setting', 'peer / ours', 'peer defaults ms'],
   ]
   for (const ours of rows.filter((r) => r.engine === 'ragdraft')) {
-    const same = rows.filter((r) => r.engine === 'node-llama-cpp' && key(r) === key(ours))
-    const peer = same.find((r) => r.best)
-    const defaults = same.find((r) => r.setting === 'defaults')
+    const peer = peerOf(ours, rows)
+    const defaults = rows.find((r) => r.engine === 'node-llama-cpp' && r.setting === 'defaults' && key(r) === key(ours))
     lines.push([
       ours.model,
       ours.kv,
@@ -108,8 +130,9 @@ function table(rows: readonly Row[]): string[][] {
       String(ours.rows),
       ours.ms.toFixed(1),
       ((ours.rows * 1000) / ours.ms).toFixed(1),
+      ours.limitPercent === undefined ? '-' : `${ours.limitPercent.toFixed(0)} %`,
       peer ? peer.ms.toFixed(1) : '-',
-      peer?.setting ?? '-',
+      peer ? `${peer.setting}${peer.kv === ours.kv ? '' : `, ${peer.kv}`}` : '-',
       peer ? (peer.ms / ours.ms).toFixed(2) : '-',
       defaults ? defaults.ms.toFixed(1) : '-',
     ])

@@ -1,4 +1,5 @@
 /** The CPU kernels on cold memory, as rates and as shares of what the machine was measured to reach. */
+import { arithmeticPeak } from '../limits'
 import { type KernelTime, type Peaks, timeKernels } from '../native-programs'
 import { distinct, type Row } from '../report'
 import { type Suite, shortCount } from '../suite'
@@ -56,13 +57,6 @@ export const kernels: Suite = {
       })),
     }
   },
-}
-
-/** The peak that a type's arithmetic is held against: what the machine has for such operands, whether or not the kernel uses it. */
-function arithmeticPeak(type: string, peaks: Peaks): number | undefined {
-  const name = type.toLowerCase()
-  if (name === 'bf16') return (peaks.bf16Gops ?? peaks.f32Gops)?.all
-  return (name.startsWith('q') ? peaks.int8Gops : peaks.f32Gops)?.all
 }
 
 export function rowOf(time: KernelTime, runs: number, peaks: Peaks | null): Row {

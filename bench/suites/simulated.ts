@@ -6,15 +6,24 @@
 
 import type { NativeModel, NativeSequence } from '../../lib/native/binding'
 import type { KvType } from '../../lib/options'
-import { evaluate, generate, loadModel, prefill, randomTokens } from '../../test/helpers/native'
-import { chunk, markBestPeer, openPeer, peerSettings, reach, repeat } from '../contenders'
+import { evaluate, generate, loadModel, randomTokens } from '../../test/helpers/native'
+import { markBestPeer, peerSettings } from '../compare'
+import { chunk, contextOf, openPeer, peerPlain, reach, repeat, withOpened } from '../contenders'
+import { answerGoals, autoChecks } from '../goals'
 import { modelFile, modelLabel } from '../models'
 import { peerMissing } from '../peers/peer'
-import { distinct, median, type Row } from '../report'
+import { type Cell, distinct, type Measured, type Row } from '../report'
 import { type Suite, type SuiteOptions, shortCount } from '../suite'
 
 const defaultTarget = 'llama-3.2-1b-q8_0'
-const defaultDrafters = ['self', 'llama-3.2-1b-q4_0']
+const defaultDrafters = ['self-q4']
+
+/** The target drafts for itself, with all of its weights or by their upper 4 bits. */
+const selfDrafters: Readonly<Record<string, 'full' | 'draft'>> = { self: 'full', 'self-q4': 'draft' }
+
+const plain = 'plain'
+/** Not simulated: the decoder's own rounds with a drafter that has read another text, on random weights. */
+const alwaysWrong = 'auto, always wrong'
 
 export const simulated: Suite = {
   name: 'simulated',
@@ -22,11 +31,12 @@ export const simulated: Suite = {
   defaults: { depths: [16384, 32768], draftLengths: [1, 2, 3, 4, 6, 8], kvs: ['f16'] },
   run,
   table(rows) {
-    const header = ['depth', 'KV', 'setting', 'SIMULATED acceptance', 'best draft length', 'ms/token', 'plain / this', 'peer plain / this']
-    const shown = rows.filter((r) => r.best || r.setting === 'plain' || r.setting === 'defaults')
+    const times = ['ms/token', 'plain / this', 'peer plain / this', 'accepted / drafted']
+    const header = ['depth', 'KV', 'setting', 'SIMULATED acceptance', 'best draft length', ...times]
+    const shown = rows.filter((r) => r.best || (r.simulatedAcceptance === undefined && r.engine === 'ragdraft') || r.setting === 'defaults')
     const lines = shown.map((r) => {
       const same = rows.filter((o) => o.depth === r.depth && o.kv === r.kv)
-      const ours = same.find((o) => o.setting === 'plain')
+      const ours = same.find((o) => o.setting === plain)
       const peer = same.find((o) => o.engine === 'node-llama-cpp' && o.best)
       return [
         shortCount(r.depth),
@@ -37,10 +47,12 @@ export const simulated: Suite = {
         r.ms.toFixed(1),
         ours ? (ours.ms / r.ms).toFixed(2) : '-',
         peer ? (peer.ms / r.ms).toFixed(2) : '-',
+        r.drafted === undefined ? '-' : `${r.accepted} / ${r.drafted}`,
       ]
     })
     return [header, ...lines]
   },
+  checks: (rows) => [...autoChecks(rows, plain), ...answerGoals(rows)],
   chart(rows) {
     const titleOf = (r: Row) => `behind ${shortCount(r.depth)} tokens, ${r.kv} KV`
     return {
@@ -49,11 +61,11 @@ export const simulated: Suite = {
       panels: distinct(rows, titleOf).map((title) => {
         const inPanel = rows.filter((r) => titleOf(r) === title)
         const drafting = inPanel.filter((r) => r.best && r.simulatedAcceptance !== undefined)
-        const plain = inPanel.filter((r) => r.setting === 'plain' || (r.engine === 'node-llama-cpp' && r.best))
+        const undrafted = inPanel.filter((r) => r.setting === plain || (r.engine === 'node-llama-cpp' && r.best))
         return {
           title,
           groups: [
-            { label: 'plain', bars: plain.map((r) => ({ series: `${r.engine} plain`, value: r.ms })) },
+            { label: plain, bars: undrafted.map((r) => ({ series: `${r.engine} plain`, value: r.ms })) },
             ...distinct(drafting, (r) => r.simulatedAcceptance!).map((rate) => ({
               label: `simulated ${rate}`,
               bars: drafting.filter((r) => r.simulatedAcceptance === rate).map((r) => ({ series: r.setting!, value: r.ms })),
@@ -66,84 +78,138 @@ export const simulated: Suite = {
 }
 
 async function run(options: SuiteOptions): Promise<Row[]> {
-  const { log } = options
   const rows: Row[] = []
-  const file = await modelFile(options.models[0] ?? defaultTarget, log)
-  const target = await loadModel(file, { threads: options.threads })
-  for (const drafterName of options.drafters.length > 0 ? options.drafters : defaultDrafters) {
-    const drafterFile = drafterName === 'self' ? file : await modelFile(drafterName, log)
-    const drafter = drafterName === 'self' ? target : await loadModel(drafterFile, { threads: options.threads })
-    const setting = `drafter ${drafterName === 'self' ? drafterName : modelLabel(drafterFile)}`
-    for (const kv of options.kvs)
-      for (const depth of options.depths) await measure({ target, drafter, model: modelLabel(file), setting, kv, depth }, options, rows)
-    if (drafter !== target) drafter.close()
-  }
-  target.close()
-  globalThis.gc?.()
+  const file = await modelFile(options.models[0] ?? defaultTarget, options.log)
+  const open = (path: string) => () => loadModel(path, { threads: options.threads })
+  await withOpened(open(file), async (target) => {
+    for (const name of options.drafters.length > 0 ? options.drafters : defaultDrafters) {
+      const of = { target, model: modelLabel(file) }
+      const own = selfDrafters[name]
+      if (own) await measureAll({ ...of, drafter: target, precision: own, setting: `drafter ${name}` }, options, rows)
+      else {
+        const drafterFile = await modelFile(name, options.log)
+        const setting = `drafter ${modelLabel(drafterFile)}`
+        await withOpened(open(drafterFile), (drafter) => measureAll({ ...of, drafter, precision: 'full', setting }, options, rows))
+      }
+    }
+  })
   const missing = options.peer ? peerMissing() : 'asked to'
-  if (missing) log(`without the peer: ${missing}`)
+  if (missing) options.log(`without the peer: ${missing}`)
   else await peerDecoding(file, options, rows)
   return markBest(markBestPeer(rows))
 }
 
-interface Place {
-  readonly target: NativeModel
-  readonly drafter: NativeModel
+/** What models, and how the drafter's passes read its weights. */
+interface Pair {
+  readonly target: () => Promise<NativeModel>
+  readonly drafter: () => Promise<NativeModel>
+  readonly precision: 'full' | 'draft'
   readonly model: string
   readonly setting: string
-  readonly kv: string
-  readonly depth: number
 }
 
-async function measure(place: Place, options: SuiteOptions, rows: Row[]): Promise<void> {
-  const { depth, kv, model, setting } = place
-  const longest = options.tokens + 32
-  const target = await sequenceOf(place.target, depth, longest, kv)
-  // What the drafter reads by default: about 4,096 tokens of chunks, or 1/24 of the document where that is more.
-  const drafter = await sequenceOf(place.drafter, Math.min(depth, Math.max(4096, Math.round(depth / 24))), longest, kv)
-  const add = (row: Pick<Row, 'ms' | 'runs' | 'setting' | 'rows'> & Partial<Row>) => {
-    rows.push({ suite: 'simulated', engine: 'ragdraft', model, metric: 'answer', depth, kv, ...row })
-    const how = row.draftLength === undefined ? '' : ` SIMULATED acceptance ${row.simulatedAcceptance} length ${row.draftLength}`
-    options.log(`${row.setting} depth ${depth}${how}: ${row.ms.toFixed(1)} ms a token`)
+async function measureAll(pair: Pair, options: SuiteOptions, rows: Row[]): Promise<void> {
+  for (const kv of options.kvs)
+    for (const depth of options.depths)
+      await withOpened(
+        () => openSequences(pair, depth, kv, options),
+        (sequences) => measure(pair, depth, kv, sequences, options, rows),
+      )
+}
+
+interface Sequences {
+  readonly target: NativeSequence
+  readonly drafter: NativeSequence
+  /** Tokens that an answer may consist of. */
+  readonly vocab: number
+  close(): void
+}
+
+async function openSequences({ target, drafter, precision }: Pair, depth: number, kv: string, options: SuiteOptions): Promise<Sequences> {
+  const [targetModel, drafterModel] = [await target(), await drafter()]
+  const open = async (model: NativeModel, tokens: number, precision: Pair['precision'], seed: number) => {
+    const sequence = model.createSequence({ contextTokens: tokens + options.tokens + 32, kv: kv as KvType, precision })
+    await reach(contextOf(sequence), tokens, options.read, seed)
+    return sequence
   }
-  if (!rows.some((r) => r.setting === 'plain' && r.depth === depth && r.kv === kv)) {
-    const plain = await repeat(
-      options.runs,
-      1,
-      async () => (await plainAnswer(target, place.target.info.vocab, options.tokens)) / options.tokens,
-    )
-    add({ ...plain, rows: 1, setting: 'plain' })
+  const sequences = [
+    await open(targetModel, depth, 'full', 0),
+    // What the drafter reads by default: about 4,096 tokens of chunks, or 1/24 of the document where that is more. Another text.
+    await open(drafterModel, Math.min(depth, Math.max(4096, Math.round(depth / 24))), precision, 1),
+  ] as const
+  const close = () => {
+    for (const sequence of sequences) sequence.close()
   }
+  return { target: sequences[0], drafter: sequences[1], vocab: targetModel.info.vocab, close }
+}
+
+async function measure(
+  { model, setting }: Pair,
+  depth: number,
+  kv: string,
+  sequences: () => Promise<Sequences>,
+  options: SuiteOptions,
+  rows: Row[],
+): Promise<void> {
+  const add = async (cell: Pick<Cell, 'rows' | 'setting'> & Partial<Cell>, work: (sequences: Sequences) => Promise<Measured>) => {
+    const full: Cell = { suite: 'simulated', engine: 'ragdraft', model, metric: 'answer', depth, kv, ...cell }
+    rows.push(await options.journal.measure(full, async () => work(await sequences())))
+  }
+  const { tokens, runs } = options
+  if (!rows.some((r) => r.setting === plain && r.depth === depth && r.kv === kv))
+    await add({ rows: 1, setting: plain }, (s) => repeat(runs, 1, async () => (await realAnswer(s, tokens, { mode: 'plain' })).ms))
+  await add({ rows: 1, setting: `${setting}, ${alwaysWrong}` }, async (s) => {
+    const answers: RealAnswer[] = []
+    const measured = await repeat(runs, 1, async () => {
+      answers.push(await realAnswer(s, tokens, { mode: 'lossless', draftLength: -1, ngram: false, drafter: s.drafter }))
+      return answers.at(-1)!.ms
+    })
+    const { drafted, accepted } = answers.at(-1)!
+    return { ...measured, tokens, drafted, accepted }
+  })
   for (const draftLength of options.draftLengths)
-    for (const simulatedAcceptance of options.acceptance) {
-      const times: number[] = []
-      let answer: SimulatedAnswer
-      do {
-        answer = await simulatedAnswer(target, drafter, draftLength, simulatedAcceptance, options.tokens)
-        times.push(answer.ms / answer.tokens)
-      } while (times.length < options.runs)
-      const { tokens, drafted, accepted } = answer
-      const measured = { ms: median(times), runs: times.length, rows: draftLength + 1 }
-      add({ ...measured, setting, simulatedAcceptance, draftLength, tokens, drafted, accepted })
-    }
-  target.close()
-  drafter.close()
+    for (const simulatedAcceptance of options.acceptance)
+      await add({ rows: draftLength + 1, setting, simulatedAcceptance, draftLength }, async ({ target, drafter }) => {
+        const answers: SimulatedAnswer[] = []
+        const measured = await repeat(runs, 1, async () => {
+          const answer = await simulatedAnswer(target, drafter, draftLength, simulatedAcceptance, tokens)
+          answers.push(answer)
+          return answer.ms / answer.tokens
+        })
+        const { tokens: stood, drafted, accepted } = answers.at(-1)!
+        return { ...measured, tokens: stood, drafted, accepted }
+      })
 }
 
-async function sequenceOf(model: NativeModel, depth: number, more: number, kv: string): Promise<NativeSequence> {
-  const sequence = model.createSequence({ contextTokens: depth + more, kv: kv as KvType })
-  await prefill(sequence, randomTokens(depth, 250, depth))
-  return sequence
+interface RealAnswer {
+  /** Of a token. */
+  readonly ms: number
+  readonly drafted: number
+  readonly accepted: number
 }
 
-/** ms of `tokens` tokens of plain decoding; the sequence is as before. */
-async function plainAnswer(sequence: NativeSequence, vocab: number, tokens: number): Promise<number> {
-  const fork = sequence.fork()
+/** `tokens` tokens of the decoder's own rounds, nothing simulated; the sequences are as before. */
+async function realAnswer(
+  { target, vocab }: Sequences,
+  tokens: number,
+  { drafter, ...how }: { mode: 'plain' | 'lossless'; draftLength?: number; ngram?: boolean; drafter?: NativeSequence },
+): Promise<RealAnswer> {
+  const forks = [target.fork(), drafter?.fork()] as const
   const start = performance.now()
-  await generate({ mode: 'plain', target: fork, targetPending: Int32Array.of(5), maxTokens: tokens, validTokens: vocab })
-  const ms = performance.now() - start
-  fork.close()
-  return ms
+  try {
+    const { stats } = await generate({
+      ...how,
+      target: forks[0],
+      targetPending: Int32Array.of(5),
+      drafter: forks[1] ?? null,
+      drafterPending: forks[1] ? Int32Array.of(5) : new Int32Array(),
+      maxTokens: tokens,
+      validTokens: vocab,
+    })
+    return { ms: (performance.now() - start) / tokens, drafted: stats.drafted, accepted: stats.accepted }
+  } finally {
+    for (const fork of forks) fork?.close()
+  }
 }
 
 export interface SimulatedAnswer {
@@ -199,23 +265,18 @@ function coin(position: number): number {
 }
 
 async function peerDecoding(file: string, options: SuiteOptions, rows: Row[]): Promise<void> {
+  const contextTokens = Math.max(...options.depths) + chunk
   for (const kv of options.kvs)
-    for (const setting of peerSettings(kv, options.peerDefaults)) {
-      const contextTokens = Math.max(...options.depths) + chunk
-      const peer = await openPeer({ file, kv, threads: options.threads, contextTokens, setting })
-      try {
-        for (const depth of options.depths) {
-          await reach(peer, depth)
-          await peer.decode() // warm-up
-          const measured = await repeat(8 * options.runs, 3, () => peer.decode())
-          const where = { suite: 'simulated', model: modelLabel(file), metric: 'answer', rows: 1, depth, kv } as const
-          rows.push({ ...where, engine: peer.name, ...measured, setting })
-          options.log(`node-llama-cpp (${setting}) plain, depth ${depth}: ${measured.ms.toFixed(1)} ms a token`)
-        }
-      } finally {
-        await peer.close()
-      }
-    }
+    for (const setting of peerSettings(kv, options.peerDefaults))
+      await withOpened(
+        () => openPeer({ file, kv, threads: options.threads, contextTokens, setting }),
+        async (peer) => {
+          for (const depth of options.depths) {
+            const cell = { suite: 'simulated', engine: 'node-llama-cpp', model: modelLabel(file), metric: 'answer', rows: 1 } as const
+            rows.push(await options.journal.measure({ ...cell, depth, kv, setting }, () => peerPlain(peer, depth, options)))
+          }
+        },
+      )
 }
 
 /** Marks the best draft length of every drafter, depth and acceptance rate. */

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import t from 'tap'
 import { bench } from '../../bench/cli'
-import { markBestPeer } from '../../bench/contenders'
+import { markBestPeer } from '../../bench/compare'
 import { keep, median, type Report, type Row } from '../../bench/report'
 import { rowOf } from '../../bench/suites/kernels'
 import { simulatedAnswer } from '../../bench/suites/simulated'

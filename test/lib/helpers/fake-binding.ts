@@ -86,6 +86,9 @@ class FakeSequence implements NativeSequence {
   truncate(length: number) {
     this.tokens.length = length
   }
+  repeat(length: number) {
+    this.tokens = Array.from({ length }, (_, i) => this.tokens[i % this.tokens.length]!)
+  }
   fingerprint() {
     return this.tokens.join(',')
   }
