@@ -63,4 +63,12 @@ std::vector<TokenId> tokens_argument(const Napi::Value& value, const char* name)
   return {array.Data(), array.Data() + length};
 }
 
+ops::Precision precision_argument(const Napi::Value& value) {
+  if (value.IsUndefined()) return ops::Precision::kFull;
+  const std::string name = string_argument(value, "precision");
+  if (name == "full") return ops::Precision::kFull;
+  if (name == "draft") return ops::Precision::kDraft;
+  throw_invalid(value.Env(), "precision must be 'full' or 'draft'");
+}
+
 }  // namespace ragdraft::addon

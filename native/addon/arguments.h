@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/types.h"
+#include "ops/backend.h"
 
 namespace ragdraft::addon {
 
@@ -41,5 +42,7 @@ int integer_argument(const Napi::Value& value, const char* name, int low, int hi
 uint64_t bigint_argument(const Napi::Value& value, const char* name);
 // An Int32Array. A copy: the array may be detached while a thread of ours reads.
 std::vector<TokenId> tokens_argument(const Napi::Value& value, const char* name);
+// 'full', 'draft', or undefined for 'full'.
+ops::Precision precision_argument(const Napi::Value& value);
 
 }  // namespace ragdraft::addon

@@ -8,6 +8,24 @@
 namespace ragdraft::addon {
 namespace {
 
+// Pairs of a first and an end position: whether they make sense is kv::Selection's to say.
+std::vector<kv::TokenRange> ranges_argument(const Napi::Value& value, const char* name) {
+  const std::vector<TokenId> ends = tokens_argument(value, name);
+  if (ends.size() % 2 != 0) throw_invalid(value.Env(), std::string(name) + " must be pairs of positions");
+  std::vector<kv::TokenRange> ranges;
+  for (size_t i = 0; i < ends.size(); i += 2) ranges.push_back({ends[i], ends[i + 1]});
+  return ranges;
+}
+
+std::optional<engine::SharedDrafter> shared_drafter_argument(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  const Napi::Object o = object_argument(value, "shared");
+  const ops::Precision precision = precision_argument(o.Get("precision"));
+  const std::vector<kv::TokenRange> ranges = ranges_argument(o.Get("ranges"), "ranges");
+  const int tail = integer_argument(o.Get("tail"), "tail", 0, std::numeric_limits<int>::max());
+  return guarded(value.Env(), [&] { return engine::SharedDrafter{precision, kv::Selection(ranges, tail)}; });
+}
+
 spec::Mode mode_argument(const Napi::Value& value) {
   const std::string name = string_argument(value, "mode");
   if (name == "plain") return spec::Mode::kPlain;
@@ -57,6 +75,7 @@ engine::GenerateRequest generate_request(const Napi::Value& value) {
   p.mode = mode_argument(o.Get("mode"));
   r.target = session("target");
   r.drafter = session("drafter");
+  r.shared = shared_drafter_argument(o.Get("shared"));
   r.target_pending = tokens_argument(o.Get("targetPending"), "targetPending");
   r.drafter_pending = tokens_argument(o.Get("drafterPending"), "drafterPending");
   p.transfer = number("transfer", 0, kHuge);

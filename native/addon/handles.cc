@@ -37,14 +37,6 @@ kv::KvType kv_type_argument(const Napi::Value& value) {
   throw_invalid(value.Env(), "kv must be 'f16', 'bf16', 'f32' or 'q8'");
 }
 
-ops::Precision precision_argument(const Napi::Value& value) {
-  if (value.IsUndefined()) return ops::Precision::kFull;
-  const std::string name = string_argument(value, "precision");
-  if (name == "full") return ops::Precision::kFull;
-  if (name == "draft") return ops::Precision::kDraft;
-  throw_invalid(value.Env(), "precision must be 'full' or 'draft'");
-}
-
 }  // namespace
 
 Napi::Value wrap_model(Napi::Env env, std::shared_ptr<engine::Model> model) {

@@ -128,11 +128,16 @@ class Generate final : public Job {
   Generate(GenerateRequest r, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done)
       : target_(r.target),
         drafter_(r.drafter),
+        shared_(std::move(r.shared)),
         target_model_(r.target ? std::make_unique<SequenceModel>(*r.target, cancelled()) : nullptr),
-        drafter_model_(r.drafter ? std::make_unique<SequenceModel>(*r.drafter, cancelled()) : nullptr),
+        drafter_model_(r.drafter  ? std::make_unique<SequenceModel>(*r.drafter, cancelled())
+                       : shared_ ? std::make_unique<SequenceModel>(*r.target, cancelled(), shared_->precision, &shared_->selection)
+                                 : nullptr),
         decoder_(target_model_.get(), std::move(r.target_pending), drafter_model_.get(), std::move(r.drafter_pending), std::move(r.params)),
         on_tokens_(std::move(on_tokens)),
         done_(std::move(done)) {
+    check(!shared_ || shared_->selection.tail() <= target_->sequence->length(), Code::kInvalidArgument,
+          "a selection's tail lies behind the target's cache");
     note_committed();
   }
   bool step() override {
@@ -166,6 +171,7 @@ class Generate final : public Job {
   }
 
   Lease target_, drafter_;
+  std::optional<SharedDrafter> shared_;
   std::unique_ptr<SequenceModel> target_model_, drafter_model_;
   spec::Decoder decoder_;
   int target_committed_ = 0, drafter_committed_ = 0;
@@ -191,10 +197,16 @@ std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<
 }
 
 std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done) {
-  if (request.target && request.drafter) {
-    constexpr int kModes = int(spec::Mode::kPaper) + 1;
-    const int variant = int(request.drafter->precision) * kModes + int(request.params.mode);
-    request.params.costs = request.target->history->of(request.drafter->model, variant);
+  if (request.shared) {
+    check(request.target && !request.drafter, Code::kInvalidArgument, "a shared drafter needs a target, and no other drafter beside it");
+    request.params.shared_cache = true;
+  }
+  if (request.target && (request.drafter || request.shared)) {
+    // In another mode, with other weights or another cache it is another drafter to the cost model.
+    constexpr int kModes = int(spec::Mode::kPaper) + 1, kPrecisions = int(ops::Precision::kDraft) + 1;
+    const int kind = request.shared ? kPrecisions + int(request.shared->precision) : int(request.drafter->precision);
+    const auto& drafter = request.shared ? request.target : request.drafter;
+    request.params.costs = request.target->history->of(drafter->model, kind * kModes + int(request.params.mode));
   }
   return std::make_shared<Generate>(std::move(request), std::move(on_tokens), std::move(done));
 }

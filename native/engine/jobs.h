@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/session.h"
 #include "io/gguf.h"
+#include "kv/selection.h"
 #include "model/load.h"
 #include "spec/decoder.h"
 
@@ -36,8 +38,14 @@ std::shared_ptr<Job> prefill_job(std::shared_ptr<Session> session, std::vector<T
 // Throws kBusy, kContextOverflow, kInvalidArgument.
 std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, int rows, Done<std::vector<float>> done);
 
+// The target's model as its drafter, in the target's cache.
+struct SharedDrafter {
+  ops::Precision precision;
+  kv::Selection selection;  // what it reads of the cache
+};
 struct GenerateRequest {
   std::shared_ptr<Session> target, drafter;  // null where the mode does not use it
+  std::optional<SharedDrafter> shared;       // instead of `drafter`; kLossless alone
   std::vector<TokenId> target_pending, drafter_pending;  // >= 1 token of each prompt that is used, see spec::Decoder
   spec::DecodeParams params;
 };

@@ -33,6 +33,7 @@ struct KvSpan {
   int first_row;            // in the batch
   int rows;
   Position first_position;  // of the first row; row r has position first_position + r
+  Position skipped = 0;     // tokens before the rows that `pages` leaves out: by so much farther on they are rotated
 };
 
 }  // namespace ragdraft::kv

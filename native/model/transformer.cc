@@ -77,7 +77,9 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     check(part.sequence->layout().type == batch.front().sequence->layout().type, Code::kInvalidArgument, "the sequences of a pass differ in KV type");
     check(part.precision == precision, Code::kInvalidArgument, "the sequences of a pass differ in precision");
     std::byte* const* pages = part.sequence->prepare_append(rows);
-    ws.spans.push_back({pages, int(ws.tokens.size()), rows, part.sequence->length()});
+    const int first_row = int(ws.tokens.size());
+    const Position length = part.sequence->length();
+    ws.spans.push_back(part.selection ? part.selection->span(pages, first_row, rows, length) : kv::KvSpan{pages, first_row, rows, length});
     ws.tokens.insert(ws.tokens.end(), part.tokens.begin(), part.tokens.end());
     wanted += part.logit_rows;
   }

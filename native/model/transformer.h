@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/gguf.h"
+#include "kv/selection.h"
 #include "kv/sequence.h"
 #include "model/config.h"
 #include "model/weights.h"
@@ -15,12 +16,13 @@
 namespace ragdraft::model {
 
 // Rows of one sequence within a batch: `tokens` are appended to it.
-// A sequence has one precision for life: its keys and values come from the weights as that precision reads them.
+// What a sequence keeps has one precision for life: its keys and values come from the weights as that precision reads them.
 struct SequenceRows {
   kv::Sequence* sequence;
   ops::Precision precision;  // the same in a whole batch
   std::span<const TokenId> tokens;
-  int logit_rows = 0;  // logits are wanted for the last so many tokens
+  int logit_rows = 0;                   // logits are wanted for the last so many tokens
+  kv::Selection* selection = nullptr;  // what the rows see of the sequence; nullptr: all of it
 };
 
 class Transformer {

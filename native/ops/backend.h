@@ -89,12 +89,13 @@ class Backend {
   // All tasks share the input; rows >= 1. y never aliases an array of the input.
   virtual void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) = 0;
 
-  // Rotates q in place, rotates k, and stores k and v of every span's rows at their positions in layer `layer` of the pages.
+  // Rotates q in place, rotates k, and stores k and v of every span's rows at their positions in layer `layer` of the pages. Angles
+  // follow from position + skipped: the row's place in the whole sequence, of which the pages may be a selection.
   // q: [rows, heads * head_dim], or nullptr with heads = 0 where only keys and values are wanted; k, v: [rows, kv_heads * head_dim].
   virtual void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads,
                               float* q, const float* k, const float* v) = 0;
 
-  // Causal attention of every row over its sequence's positions 0..own. Query head h reads kv head h / (heads / kv_heads).
+  // Causal attention of every row over its pages' positions 0..own. Query head h reads kv head h / (heads / kv_heads).
   // out: [rows, heads * head_dim] = softmax(scale * q k) v. Pages hold finite values wherever they were ever written, else zeros.
   virtual void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
                          float* out) = 0;

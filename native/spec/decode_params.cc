@@ -18,6 +18,7 @@ void validate(const DecodeParams& params) {
   check(params.max_draft_length >= 0 && params.max_draft_length <= kMaxDraft, kBad, "max_draft_length must be 0..16");
   check(params.confidence >= 0 && params.confidence <= 1, kBad, "confidence must be in [0, 1]");
   check(params.max_tokens >= 1, kBad, "max_tokens must be >= 1");
+  check(!params.shared_cache || params.mode == Mode::kLossless, kBad, "only lossless answers may be drafted in the target's cache");
   check(params.valid_tokens >= 0, kBad, "valid_tokens must be >= 0 (0 = the smaller vocabulary)");
   for (const TokenId token : params.ngram_source) check(token >= 0, kBad, "n-gram source tokens must be >= 0");
   for (const TokenId token : params.stop_tokens) check(token >= 0, kBad, "stop tokens must be >= 0");

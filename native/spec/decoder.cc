@@ -45,7 +45,8 @@ struct Decoder::Impl {
         ngrams_used(params.ngram && plan.max_draft > 0) {
     if (ngrams_used) ngrams.append(params.ngram_source);
     if (plan.drafts) {
-      this->drafter.emplace(Lane(*drafter, std::move(drafter_pending)), rules, params, plan.max_draft, plan.keeps_q);
+      Lane lane = params.shared_cache ? Lane(*drafter, verifier.lane()) : Lane(*drafter, std::move(drafter_pending));
+      this->drafter.emplace(std::move(lane), rules, params, plan.max_draft, plan.keeps_q);
     }
   }
 
@@ -188,6 +189,7 @@ void Decoder::Impl::draft(const Choice& choice, const Situation& at, const Ngram
     if (params.draft_length < 0) length = costs->extend(at, int(text.size() - answer));
   }
   drafter->write(length, text);
+  drafter->lane().vacate();
   const double end = now_ms();
   cost.draft_ms = end - ready - cost.check_ms;
   stats.draft_ms += ready - begin;
@@ -269,7 +271,12 @@ Decoder::Decoder(LanguageModel* target, std::vector<TokenId> target_pending, Lan
     target_pending = std::move(drafter_pending);
   }
   check_model(target, target_pending, alone ? "mode rag needs a drafter" : "the mode needs a target");
-  if (two) check_model(drafter, drafter_pending, "the mode needs a drafter");
+  if (two && params.shared_cache) {
+    check(drafter_pending.empty(), Code::kInvalidArgument, "a drafter in the target's cache has no prompt of its own");
+    check_model(drafter, target_pending, "the mode needs a drafter");
+  } else if (two) {
+    check_model(drafter, drafter_pending, "the mode needs a drafter");
+  }
   const int smallest = two ? std::min(target->vocab_size(), drafter->vocab_size()) : target->vocab_size();
   check(params.valid_tokens <= smallest, Code::kInvalidArgument, "valid_tokens exceeds a model's vocabulary");
   const int valid = params.valid_tokens > 0 ? params.valid_tokens : smallest;

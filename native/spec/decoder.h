@@ -30,7 +30,8 @@ struct DecodeParams {
   std::vector<TokenId> stop_tokens;    // EOS, EOT...: end the answer, are not part of it
   int valid_tokens = 0;                // vocabulary without padding; 0 = smaller of the models' vocab_size()
   bool ngram = true;                   // propose from repeated text; changes costs, not laws
-  std::vector<TokenId> ngram_source;   // what comes before the answer and may be quoted: the drafter's whole prompt
+  std::vector<TokenId> ngram_source;   // what comes before the answer and may be quoted: what the drafter has read
+  bool shared_cache = false;           // kLossless: the drafter reads and appends in the target's cache, and has no prompt of its own
   std::shared_ptr<CostModel> costs;    // what earlier answers measured, and this one will; nullptr: nothing is known
   std::function<double()> now_ms;      // empty: the steady clock
 };
@@ -49,7 +50,8 @@ struct DecodeStats {
 class Decoder {
  public:
   // target / drafter: nullptr where the mode does not use it (plain: no drafter; rag: no target). Their caches hold the prompt
-  // but for `*_pending`: >= 1 tokens, the rest of each one's prompt (all but the last are prefilled in the first step).
+  // but for `*_pending`: >= 1 tokens, the rest of each one's prompt (all but the last are prefilled in the first step). With
+  // shared_cache the drafter is over the target's cache, and drafter_pending is empty.
   // Throws kInvalidArgument, kVocabularyMismatch.
   Decoder(LanguageModel* target, std::vector<TokenId> target_pending, LanguageModel* drafter, std::vector<TokenId> drafter_pending,
           DecodeParams params);

@@ -15,9 +15,12 @@ constexpr int kChunk = 256;  // rows of one prefill pass
 Lane::Lane(LanguageModel& model, std::vector<TokenId> pending)
     : model_(model), pending_(std::move(pending)), length_(model.length()) {}
 
+Lane::Lane(LanguageModel& model, const Lane& owner) : model_(model), owner_(&owner), pending_(owner.pending_), length_(owner.length_) {}
+
 int Lane::room() const { return model_.max_length() - length_ - int(pending_.size()); }
 
 void Lane::prefill() {
+  if (owner_) return rollback();
   while (pending_.size() > 1) {
     const size_t count = std::min(pending_.size() - 1, size_t(kChunk));
     model_.forward(std::span<const TokenId>(pending_).first(count), 0, nullptr);
@@ -42,7 +45,12 @@ void Lane::retract(int drafts) {
   model_.truncate(length_ + kept);
 }
 
+void Lane::vacate() {
+  if (owner_) rollback();
+}
+
 void Lane::commit(std::span<const TokenId> committed, int accepted) {
+  if (owner_) return rollback();
   pending_.insert(pending_.end(), committed.begin(), committed.end());
   const int kept = std::min(appended_, int(pending_.size() - committed.size()) + accepted);
   length_ += kept;
@@ -51,6 +59,10 @@ void Lane::commit(std::span<const TokenId> committed, int accepted) {
 }
 
 void Lane::rollback() {
+  if (owner_) {
+    pending_ = owner_->pending_;
+    length_ = owner_->length_;
+  }
   if (model_.length() > length_) model_.truncate(length_);
   appended_ = 0;
 }

@@ -1,6 +1,7 @@
 // One model's side of the answer: its cache, and the committed tokens that the cache still lacks.
 // Invariant between rounds: cache + pending = prompt + answer. In a round the pending tokens and drafts are appended; commit()
 // or rollback() cuts off whatever was not committed.
+// A drafter may share the target's cache: then it has no state of its own between rounds, but that of the target's lane.
 #pragma once
 #include <span>
 #include <vector>
@@ -13,6 +14,9 @@ class Lane {
  public:
   // model: outlives the lane; its cache holds the prompt but for `pending`.
   Lane(LanguageModel& model, std::vector<TokenId> pending);
+  // A guest in the cache of `owner`, which outlives the lane. model: over the same cache. prefill(), commit() and rollback() come after
+  // the owner's.
+  Lane(LanguageModel& model, const Lane& owner);
 
   int vocab_size() const { return model_.vocab_size(); }
   // Committed tokens that the cache lacks: 1 or 2 between rounds, more after rounds without this model.
@@ -30,6 +34,8 @@ class Lane {
 
   // Takes back what the round appended beyond the first `drafts` drafts.
   void retract(int drafts);
+  // Takes back all of it if the cache is another lane's, who appends next.
+  void vacate();
 
   // Ends the round. committed: `accepted` drafts, then tokens that the cache cannot hold yet.
   void commit(std::span<const TokenId> committed, int accepted);
@@ -38,6 +44,7 @@ class Lane {
 
  private:
   LanguageModel& model_;
+  const Lane* const owner_ = nullptr;  // of the cache, where it is another lane's
   std::vector<TokenId> pending_;
   std::vector<TokenId> batch_;  // reused
   int length_;                  // committed tokens in the cache

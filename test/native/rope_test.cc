@@ -84,8 +84,9 @@ TEST("rope and append agree with the reference in both layouts, for whole and pa
         table[page] = cache.page(0, i);
         expected_table[page] = expected_cache.page(0, i);
       }
-      const std::vector<kv::KvSpan> spans = {{table.data(), 0, kRows, c.position}};
-      const std::vector<kv::KvSpan> expected_spans = {{expected_table.data(), 0, kRows, c.position}};
+      constexpr Position kSkipped = 5 * kPageTokens;
+      const std::vector<kv::KvSpan> spans = {{table.data(), 0, kRows, c.position, kSkipped}};
+      const std::vector<kv::KvSpan> expected_spans = {{expected_table.data(), 0, kRows, c.position, kSkipped}};
       std::vector<float> turned = q, expected = q;
       reference->rope_append_kv(layout, 0, expected_spans, rope, kHeads, expected.data(), k.data(), v.data());
       backend.rope_append_kv(layout, 0, spans, rope, kHeads, turned.data(), k.data(), v.data());

@@ -48,7 +48,9 @@ class Model : public ragdraft::spec::LanguageModel {
   int length() const override { return int(cache_.size()); }
   int max_length() const override { return max_length_; }
 
-  void forward(std::span<const TokenId> tokens, int logit_rows, float* logits) override {
+  void forward(std::span<const TokenId> tokens, int logit_rows, float* logits) override { append(table_, tokens, logit_rows, logits); }
+  // The same by another table: what a guest in this cache does.
+  void append(const Table& table, std::span<const TokenId> tokens, int logit_rows, float* logits) {
     require(!tokens.empty() && logit_rows >= 0 && logit_rows <= int(tokens.size()), "row counts");
     require(logit_rows <= 1 || int(tokens.size()) <= ragdraft::kMaxVerifyRows, "at most 17 verified rows");
     require(int(tokens.size()) <= 256, "at most 256 rows a chunk");
@@ -58,11 +60,11 @@ class Model : public ragdraft::spec::LanguageModel {
     rows += int(tokens.size());
     const int first_logit_row = int(tokens.size()) - logit_rows;
     for (int i = 0; i < int(tokens.size()); i++) {
-      require(tokens[size_t(i)] >= 0 && tokens[size_t(i)] < table_.vocab, "token ids");
+      require(tokens[size_t(i)] >= 0 && tokens[size_t(i)] < table.vocab, "token ids");
       cache_.push_back(tokens[size_t(i)]);
       if (fail_in_passes >= 0 && passes > fail_in_passes) throw std::runtime_error("the model failed half-way");
       if (i < first_logit_row) continue;
-      auto row = table_.logits(cache_);
+      auto row = table.logits(cache_);
       if (override_row) override_row(row);
       std::copy(row.begin(), row.end(), logits + size_t(i - first_logit_row) * row.size());
     }
@@ -88,6 +90,28 @@ class Model : public ragdraft::spec::LanguageModel {
   Table table_;
   Tokens cache_;
   int prompt_length_, max_length_;
+};
+
+// A drafter in the cache of another model.
+class Guest : public ragdraft::spec::LanguageModel {
+ public:
+  Guest(const Table& table, Model& host) : table_(table), host_(host) {}
+  int vocab_size() const override { return table_.vocab + table_.padding; }
+  int length() const override { return host_.length(); }
+  int max_length() const override { return host_.max_length(); }
+  void truncate(int length) override { host_.truncate(length); }
+  void forward(std::span<const TokenId> tokens, int logit_rows, float* logits) override {
+    passes++;
+    if (fail_in_passes >= 0 && passes > fail_in_passes) host_.fail_in_passes = 0;
+    host_.append(table_, tokens, logit_rows, logits);
+  }
+
+  int passes = 0;
+  int fail_in_passes = -1;  // as in Model
+
+ private:
+  Table table_;
+  Model& host_;
 };
 
 }  // namespace table

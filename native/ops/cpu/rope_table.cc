@@ -10,7 +10,7 @@ void RopeTable::prepare(std::span<const kv::KvSpan> spans, const Rope& rope) {
   for (const kv::KvSpan& span : spans) {
     const size_t end = size_t(span.first_row) + size_t(span.rows);
     if (wanted_.size() < end) wanted_.resize(end, -1);
-    for (int r = 0; r < span.rows; r++) wanted_[size_t(span.first_row + r)] = span.first_position + r;
+    for (int r = 0; r < span.rows; r++) wanted_[size_t(span.first_row + r)] = span.skipped + span.first_position + r;
   }
   if (wanted_ == positions_ && rope.frequency == frequency_ && rope.magnitude == magnitude_) return;
   positions_ = wanted_;

@@ -32,13 +32,13 @@ void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::K
       const size_t row = size_t(span.first_row) + size_t(r);
       const Position position = span.first_position + r;
       std::byte* page = span.pages[position / kPageTokens];
-      for (int h = 0; h < heads; h++) rotate(rope, position, q + (row * size_t(heads) + size_t(h)) * size_t(dim));
+      for (int h = 0; h < heads; h++) rotate(rope, span.skipped + position, q + (row * size_t(heads) + size_t(h)) * size_t(dim));
       for (int h = 0; h < layout.kv_heads; h++) {
         const size_t from = (row * size_t(layout.kv_heads) + size_t(h)) * size_t(dim);
         std::byte* key_block = page + layout.tile_offset(layer, h);
         std::byte* value_block = key_block + layout.block_bytes();
         key.assign(k + from, k + from + dim);
-        rotate(rope, position, key.data());
+        rotate(rope, span.skipped + position, key.data());
         store_head(layout, key_block, position % kPageTokens, key.data());
         store_head(layout, value_block, position % kPageTokens, v + from);
       }

@@ -1,0 +1,130 @@
+// A drafter in the target's cache: nothing of it shows in the text or in what the cache holds between rounds.
+#include "decoder_fixture.h"
+
+using namespace ragdraft;
+using namespace fixture;
+
+namespace {
+
+// Where the cache must stand after every step, whatever happened in it.
+Result run_shared(const Setup& setup, DecodeParams params) {
+  params.shared_cache = true;
+  const auto cached = setup.target_prompt.begin() + setup.target_cached;
+  table::Model target(setup.target, {setup.target_prompt.begin(), cached}, setup.target_max);
+  table::Guest drafter(setup.drafter, target);
+  Decoder decoder(&target, {cached, setup.target_prompt.end()}, &drafter, {}, params);
+  Result result;
+  while (decoder.finish() == Finish::kNone) {
+    const auto step = decoder.step();
+    result.answer.insert(result.answer.end(), step.begin(), step.end());
+    if (decoder.finish() != Finish::kContext) CHECK(holds(target.cache(), setup.target_prompt, result.answer, 1));
+  }
+  result.finish = decoder.finish();
+  result.stats = decoder.stats();
+  result.drafter_passes = drafter.passes;
+  return result;
+}
+
+DecodeParams cyclic(DecodeParams params) {  // greedy answers of tables run in circles: n-grams find something
+  params.sampling.repetition_penalty = 1;
+  params.max_tokens = 200;
+  return params;
+}
+
+}  // namespace
+
+TEST("greedy lossless with a drafter in the target's cache equals plain, for every draft length, drafter and confidence") {
+  for (const Setup& setup : kDrafters) {
+    const Result plain = run(setup, greedy(Mode::kPlain, 0)), circle = run(setup, cyclic(greedy(Mode::kPlain, 0)));
+    for (const int length : kAllLengths) {
+      for (const double confidence : {0.0, 0.2, 1.0}) {
+        DecodeParams params = greedy(Mode::kLossless, length);
+        params.confidence = confidence;
+        CHECK(run_shared(setup, params) == plain);
+        CHECK(run_shared(setup, cyclic(params)) == circle);
+      }
+    }
+  }
+}
+
+TEST("whose cache a drafter appends to changes neither drafts nor text, greedy and sampled, with a cascade and without") {
+  int64_t cascades = 0, accepted = 0;
+  for (const Setup& setup : kDrafters) {
+    for (const int length : {0, 1, 2, 5, 16}) {
+      for (uint64_t seed = 0; seed < 8; seed++) {
+        for (const DecodeParams& params : {sampled(Mode::kLossless, length, seed), cyclic(greedy(Mode::kLossless, length))}) {
+          const Result own = run(setup, params), shared = run_shared(setup, params);
+          CHECK(own == shared);
+          CHECK(own.stats.drafted_by_position == shared.stats.drafted_by_position);
+          CHECK(own.stats.accepted_by_position == shared.stats.accepted_by_position);
+          cascades += rounds_of(shared.stats, Source::kCascade);
+          accepted += shared.stats.accepted;
+        }
+      }
+    }
+  }
+  CHECK(cascades > 100 && accepted > 1000);
+}
+
+TEST("it never has to catch up: after rounds without it, a draft of n tokens takes n passes of one row") {
+  Setup setup = with_drafter(0);
+  const Result result = run_shared(setup, greedy(Mode::kLossless, 4, 61));
+  CHECK(result.stats.drafted == 48 && result.drafter_passes == 48);
+}
+
+TEST("a full cache ends the answer after the same tokens as without drafts") {
+  const Tokens plain = run(kDrafters[1], greedy(Mode::kPlain, 0)).answer;
+  for (const int room : {-1, 0, 1, 2, 7, 20}) {
+    for (const int length : kAllLengths) {
+      Setup setup = kDrafters[1];
+      setup.target_max = int(setup.target_prompt.size()) + room;
+      const Result result = run_shared(setup, greedy(Mode::kLossless, length));
+      CHECK(result.finish == Finish::kContext);
+      CHECK(result.answer == Tokens(plain.begin(), plain.begin() + room + 1));
+    }
+  }
+}
+
+TEST("a pass of either that fails half-way leaves the committed state, and the retried round writes the same text") {
+  Setup setup = kDrafters[1];
+  setup.target_prompt.insert(setup.target_prompt.begin(), 600, 3);  // three passes of prefill, which may fail as well
+  const DecodeParams params = sampled(Mode::kLossless, 3, 21, 24);
+  const Tokens want = run(setup, params).answer;
+  for (const bool target_fails : {false, true}) {
+    for (int fail_after = 0; fail_after < 20; fail_after++) {
+      table::Model target(setup.target, {});
+      table::Guest drafter(setup.drafter, target);
+      (target_fails ? target.fail_in_passes : drafter.fail_in_passes) = fail_after;
+      DecodeParams shared = params;
+      shared.shared_cache = true;
+      Decoder decoder(&target, setup.target_prompt, &drafter, {}, shared);
+      Tokens answer;
+      int failures = 0;
+      while (decoder.finish() == Finish::kNone && failures < 3) {
+        try {
+          const auto step = decoder.step();
+          answer.insert(answer.end(), step.begin(), step.end());
+        } catch (const std::runtime_error&) {
+          failures++;
+          target.fail_in_passes = drafter.fail_in_passes = -1;
+          CHECK(holds(target.cache(), setup.target_prompt, answer, answer.empty() ? 608 : 1));
+        }
+      }
+      CHECK(failures <= 1 && answer == want);
+    }
+  }
+}
+
+TEST("other modes than lossless, and a prompt for a drafter that has none, are ERR_INVALID_ARGUMENT") {
+  table::Model target(Table{}, {});
+  table::Guest drafter(Table{}, target);
+  for (const Mode mode : {Mode::kPlain, Mode::kRag, Mode::kExact, Mode::kPaper}) {
+    DecodeParams params = greedy(mode, 2);
+    params.shared_cache = true;
+    CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, &drafter, {}, params));
+  }
+  DecodeParams params = greedy(Mode::kLossless, 2);
+  params.shared_cache = true;
+  CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, &drafter, {1}, params));
+  CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, nullptr, {}, params));
+}
