@@ -103,12 +103,22 @@ export interface NativeStats {
   readonly finish: 'stop' | 'length' | 'context' | 'none' // none: cancelled
 }
 
+/** The target as its own drafter, in its own cache: it needs no prompt and never has to catch up. */
+export interface SharedDrafter {
+  readonly precision: 'full' | 'draft'
+  /** Pairs of a first and an end position before `tail` that it reads, in any order; rounded out to whole pages of 64 tokens. */
+  readonly ranges: Int32Array
+  /** From this position on, at most the length of the cache, it reads everything; rounded down to a whole page. */
+  readonly tail: number
+}
+
 export interface GenerateRequest {
   readonly mode: 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
   readonly target: NativeSequence | null
   readonly targetPending: Int32Array // tokens of the prompt that are not in the cache yet, >= 1
   readonly drafter: NativeSequence | null
   readonly drafterPending: Int32Array
+  readonly shared: SharedDrafter | null // instead of `drafter`, in lossless alone
   readonly transfer: number
   readonly plausibility: number
   readonly transferTemperature: number
@@ -126,7 +136,7 @@ export interface GenerateRequest {
   readonly stopTokens: Int32Array
   readonly validTokens: number
   readonly ngram: boolean // propose from repeated text: costs change, laws do not
-  readonly ngramSource: Int32Array // what comes before the answer and may be quoted: the drafter's whole prompt
+  readonly ngramSource: Int32Array // what comes before the answer and may be quoted: all that the drafter reads
 }
 
 export type Done<T> = (error: (Error & { code: string }) | null, result: T | undefined) => void

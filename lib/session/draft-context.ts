@@ -1,30 +1,28 @@
-/** What the drafter reads for one question: retrieved chunks, as many as the budget and its context allow, and its prompt. */
+/** What a drafter with a cache of its own reads for one question: chunks, as many as budget and context allow, in a prompt of its own. */
 import type { AskSettings } from '../options'
 import { buildDraftPrompt, joinChunks } from '../prompt/draft-prompt'
-import { chunkBudget, type SelectedChunk, selectChunks } from '../retrieve/select'
-import { inSlices } from '../steps'
+import type { SelectedChunk } from '../retrieve/select'
+import { namedChunks, retrieveChunks } from './chosen-chunks'
 import type { ModelParts } from './model-parts'
 import { contextOverflow, type Reading } from './reading'
 
 /** A round drafts up to 16 tokens and looks one further. */
 const draftSlack = 17
 
+/** Where a drafter keeps keys and values. */
+export type DraftCache =
+  /** A sequence for prompt, answer and the drafts beyond it, within the drafter's context. */
+  | { readonly kind: 'own'; readonly contextTokens: number }
+  /** The target's: pairs of a first and an end position that it reads, and the position from which it reads everything. */
+  | { readonly kind: 'shared'; readonly ranges: Int32Array; readonly tail: number }
+
+/** What the drafter reads. */
 export interface DraftContext {
   /** In document order. */
   readonly chunks: readonly SelectedChunk[]
+  /** All that it reads before the answer: its own prompt, or the part of the target's that it reads in the target's cache. */
   readonly tokens: Int32Array
-  /** Size of the sequence: prompt, answer and the drafts beyond it, within the drafter's context. */
-  readonly contextTokens: number
-}
-
-/** Searches once; the function then chooses among what was found, within a budget of tokens. */
-async function retrieve(reading: Reading, question: string, { maxChunks }: AskSettings, signal: AbortSignal) {
-  const { chunks, documentTokens, chunkTokens, retriever } = reading
-  const most = maxChunks ?? chunkBudget(documentTokens, chunkTokens)
-  // More hits than wanted: one that is too long for the room is passed over for the next.
-  const hits = await inSlices(retriever.search(question, 2 * most), { signal })
-  return (budgetTokens: number): readonly SelectedChunk[] =>
-    selectChunks({ chunks, hits, documentTokens, chunkTokens, maxChunks: most, budgetTokens }).chunks
+  readonly cache: DraftCache
 }
 
 /**
@@ -47,18 +45,18 @@ export async function draftContext(
     const texts = chosen.map(({ start, end }) => reading.text.slice(start, end))
     const chunks = await tokenizer.encodeAsync(joinChunks(texts), { signal })
     const { tokens } = buildDraftPrompt({ tokenizer, template, system: reading.system, question, history: settings.history, chunks })
-    return { chunks: chosen, tokens, contextTokens: Math.min(context, tokens.length + answerTokens + draftSlack) }
+    return { chunks: chosen, tokens, cache: { kind: 'own', contextTokens: Math.min(context, tokens.length + answerTokens + draftSlack) } }
   }
   // With room for the whole answer; failing that for the prompt: drafting then ends before the answer does.
   const rooms = [context - answerTokens - draftSlack, context - draftSlack]
 
-  if (settings.chunks) {
-    const chosen = [...new Set(settings.chunks)].sort((a, b) => a - b)
-    const draft = await promptOf(chosen.map((index) => ({ ...reading.chunks[index]!, score: 0 })))
+  const named = namedChunks(reading, settings)
+  if (named) {
+    const draft = await promptOf(named)
     if (draft.tokens.length <= rooms[1]!) return draft
     throw contextOverflow("the drafter's prompt", draft.tokens.length, context)
   }
-  const select = await retrieve(reading, question, settings, signal)
+  const select = await retrieveChunks(reading, question, settings, signal)
   const shortest = reading.chunks.reduce((least, { tokens }) => Math.min(least, tokens), Infinity)
   let least = shortest + draftSlack
   for (const room of rooms) {

@@ -10,6 +10,11 @@ export interface DrafterInfo {
    * `none`: nobody (modes `plain` and `rag`).
    */
   readonly kind: 'self' | 'self-q4' | 'model' | 'none'
+  /**
+   * Where it reads. `shared`: selected pages of the target's own cache, and no prompt of its own; `own`: a prompt of the retrieved
+   * chunks in a cache of its own; `none`: nobody drafts.
+   */
+  readonly cache: 'shared' | 'own' | 'none'
 }
 
 /** What a 4-bit drafter need not read, as a share of all weights: 0.47 with 8-bit matrices alone, 0.72 with copies of 16-bit ones. */
@@ -33,12 +38,15 @@ export function assertDraftWeights(target: ModelParts, drafter: ModelParts, want
 }
 
 /**
+ * In `lossless` any drafter will do, and the model itself need not read anything anew: it drafts in the target's cache. In `exact` and
+ * `paper` the answer's law is made of what a drafter says that has read the chunks alone.
+ *
  * In `rag` mode the drafter answers and does not draft: what the user reads comes from full weights. In `exact` and `paper` the
  * drafter's distribution becomes part of the answer's, so "auto" does not round it; in `lossless` it can only cost acceptance.
  */
 export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, wanted: DraftWeights): DrafterInfo {
-  if (mode === 'plain' || mode === 'rag') return { kind: 'none' }
-  if (drafter !== target) return { kind: 'model' }
+  if (mode === 'plain' || mode === 'rag') return { kind: 'none', cache: 'none' }
+  if (drafter !== target) return { kind: 'model', cache: 'own' }
   const fourBits = wanted === 'q4' || (wanted === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
-  return { kind: fourBits ? 'self-q4' : 'self' }
+  return { kind: fourBits ? 'self-q4' : 'self', cache: mode === 'lossless' ? 'shared' : 'own' }
 }

@@ -6,13 +6,14 @@ import { buildQuestionSuffix } from '../prompt/target-prompt'
 import { inSlices } from '../steps'
 import type { AnswerResult, AnswerStats } from './answer'
 import { type DraftContext, draftContext } from './draft-context'
-import { drafterOf } from './drafter'
+import { type DrafterInfo, drafterOf } from './drafter'
 import { generate } from './generate'
 import type { ModelParts } from './model-parts'
 import { callSync } from './native-call'
 import { prefill } from './prefill'
 import { contextOverflow, type Reading } from './reading'
 import { linkSignals } from './scope'
+import { sharedContext } from './shared-context'
 import { speculationStats } from './speculation'
 
 /** Publishes `{ finishReason, stats }` of every answer that was completed. */
@@ -38,7 +39,13 @@ interface Prompts {
   readonly promptTokens: number
 }
 
-async function buildPrompts(context: QuestionContext, question: string, settings: AskSettings, signal: AbortSignal): Promise<Prompts> {
+async function buildPrompts(
+  context: QuestionContext,
+  question: string,
+  settings: AskSettings,
+  drafterCache: DrafterInfo['cache'],
+  signal: AbortSignal,
+): Promise<Prompts> {
   const { target, drafter, reading } = context
   const { tokenizer, template } = target
   let suffix: Int32Array | null = null
@@ -49,6 +56,7 @@ async function buildPrompts(context: QuestionContext, question: string, settings
     promptTokens = reading.prefixTokens + suffix.length
     if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
     room = reading.contextTokens - promptTokens
+    if (drafterCache === 'shared') return { suffix, draft: await sharedContext(reading, question, suffix, settings, signal), promptTokens }
   }
   if (settings.mode === 'plain') return { suffix, draft: null, promptTokens }
   const draft = await draftContext(drafter, reading, question, settings, Math.min(settings.maxTokens, room), signal)
@@ -92,7 +100,14 @@ interface Sequences {
   readonly drafter: NativeSequence | null
 }
 
-function requestOf({ target, drafter }: QuestionContext, sequences: Sequences, prompts: Prompts, settings: AskSettings): GenerateRequest {
+function requestOf(
+  { target, drafter }: QuestionContext,
+  sequences: Sequences,
+  prompts: Prompts,
+  settings: AskSettings,
+  precision: 'full' | 'draft',
+): GenerateRequest {
+  const cache = prompts.draft?.cache
   const {
     draftLength,
     mode,
@@ -114,7 +129,8 @@ function requestOf({ target, drafter }: QuestionContext, sequences: Sequences, p
     target: sequences.target,
     targetPending: pendingOf(prompts.suffix ?? undefined),
     drafter: sequences.drafter,
-    drafterPending: pendingOf(prompts.draft?.tokens),
+    drafterPending: pendingOf(sequences.drafter ? prompts.draft?.tokens : undefined),
+    shared: cache?.kind === 'shared' ? { precision, ranges: cache.ranges, tail: cache.tail } : null,
     transfer,
     plausibility,
     transferTemperature,
@@ -146,17 +162,20 @@ export async function answerQuestion(
 ): Promise<AnswerResult> {
   const start = performance.now()
   const { target, drafter, reading, kv } = context
-  const prompts = await buildPrompts(context, question, settings, signal)
-  const { draft } = prompts
   const drafterInfo = drafterOf(target, drafter, settings.mode, settings.draftWeights ?? context.draftWeights)
+  const prompts = await buildPrompts(context, question, settings, drafterInfo.cache, signal)
+  const { draft } = prompts
   const precision = drafterInfo.kind === 'self-q4' ? 'draft' : 'full'
   const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
   try {
     if (prompts.suffix) sequences.target = callSync(() => reading.sequence?.fork() ?? null)
-    if (draft) sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens: draft.contextTokens, kv, precision }))
+    if (draft?.cache.kind === 'own') {
+      const { contextTokens } = draft.cache
+      sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens, kv, precision }))
+    }
     await prefillBoth(context, sequences, prompts, settings, signal)
     const prefilled = performance.now()
-    const request = requestOf(context, sequences, prompts, settings)
+    const request = requestOf(context, sequences, prompts, settings, precision)
     const generated = await generate(settings.mode === 'rag' ? drafter : target, request, settings.stop, emit, signal)
     const end = performance.now()
     const { text, finishReason, stats: native, firstTokenAt } = generated

@@ -5,6 +5,7 @@ import type { NativeSequence } from '../native/binding'
 import type { OpenSettings } from '../options'
 import { buildDocumentPrefix } from '../prompt/target-prompt'
 import { inSlices } from '../steps'
+import { tokensAt } from '../tokenizer/tokens-at'
 import { type DocumentIndex, indexSteps } from './document-index'
 import type { ModelParts } from './model-parts'
 import { callSync } from './native-call'
@@ -22,6 +23,10 @@ export interface Reading extends DocumentIndex {
   readonly documentTokens: number
   /** Tokens of all that comes before a question (system message, instruction, document); 0 where retrieval alone serves. */
   readonly prefixTokens: number
+  /** The tokens of it, the document's last; empty where retrieval alone serves. */
+  readonly prefix: Int32Array
+  /** Where each chunk begins in it, then its end; empty where retrieval alone serves. */
+  readonly chunkStarts: Int32Array
   /** What prompt and answer may have together: of the target, of the drafter where retrieval alone serves. */
   readonly contextTokens: number
   readonly system: string | undefined
@@ -70,6 +75,10 @@ export async function readDocument(
   reportIndex(text.length)
   signal.throwIfAborted()
 
+  const places = [...index.chunks.map(({ start }) => start), text.length]
+  const found = retrievalOnly ? new Int32Array() : await inSlices(tokensAt(text, tokens, places, tokenizer), { signal })
+  const chunkStarts = found.map((token) => prefix.length - tokens.length + token)
+
   const sequence = retrievalOnly ? null : callSync(() => native.createSequence({ contextTokens, kv }))
   try {
     const prefillStart = performance.now()
@@ -81,6 +90,8 @@ export async function readDocument(
       chunkTokens,
       documentTokens: tokens.length,
       prefixTokens: prefix.length,
+      prefix,
+      chunkStarts,
       contextTokens,
       system,
       sequence,

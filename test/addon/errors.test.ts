@@ -92,7 +92,9 @@ t.test('handles: foreign objects, wrong methods, use after close', async (t) => 
 t.test('a generate request is checked field by field', async (t) => {
   const model = await loadModel(await file())
   const target = model.createSequence({ contextTokens: 100, kv: 'f16' })
+  await prefill(target, [1])
   const good = { ...greedyDefaults, target, targetPending: Int32Array.of(1) }
+  const shared = { precision: 'full', ranges: Int32Array.of(0, 1), tail: 1 } as const
   const wrong: Record<string, unknown>[] = [
     { mode: 'fast' },
     { mode: 3 },
@@ -127,6 +129,18 @@ t.test('a generate request is checked field by field', async (t) => {
     { ngram: 1 },
     { ngramSource: [1] },
     { ngramSource: Int32Array.of(-1) },
+    { shared: undefined },
+    { shared: 5 },
+    { shared },
+    { mode: 'exact', shared },
+    { mode: 'lossless', shared, drafter: target },
+    { mode: 'lossless', shared, drafterPending: Int32Array.of(1) },
+    { mode: 'lossless', shared, target: null },
+    ...[{ precision: 'half' }, { tail: -1 }, { tail: 2 }, { tail: 1.5 }, { ranges: [] }].map((field) => ({
+      mode: 'lossless',
+      shared: { ...shared, ...field },
+    })),
+    ...[[0], [-1, 1], [1, 0], [0, 2]].map((ranges) => ({ mode: 'lossless', shared: { ...shared, ranges: Int32Array.from(ranges) } })),
     { mode: 'lossless' },
     { mode: 'exact' },
     { mode: 'rag' },
@@ -140,6 +154,8 @@ t.test('a generate request is checked field by field', async (t) => {
   }
   const run = await generate({ ...good, maxTokens: 3 })
   t.equal(run.tokens.length, 3, 'the sequence still works')
+  const drafted = await generate({ ...good, mode: 'lossless', shared, maxTokens: 3 })
+  t.equal(drafted.tokens.length, 3, 'also with a drafter in its cache')
   model.close()
 })
 

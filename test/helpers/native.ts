@@ -52,6 +52,7 @@ export const greedyDefaults = {
   targetPending: new Int32Array(),
   drafter: null,
   drafterPending: new Int32Array(),
+  shared: null,
   transfer: 10,
   plausibility: 0.1,
   transferTemperature: 1,

@@ -9,7 +9,7 @@ const result = (text: string): AnswerResult => ({
   finishReason: 'stop',
   stats: {
     mode: 'plain',
-    drafter: { kind: 'none' },
+    drafter: { kind: 'none', cache: 'none' },
     promptTokens: 1,
     draftPromptTokens: 0,
     prefillMs: 0,

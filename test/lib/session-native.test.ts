@@ -97,7 +97,7 @@ t.test('an abort is heard in every phase, and what comes after it works', async 
   for (const phase of ['tokenize', 'index', 'prefill-target'] as const) await t.rejects(model.open(text, abortAt(phase)), reason)
   await using doc = await model.open(text)
   for (const phase of ['prefill-target', 'prefill-drafter'] as const)
-    await t.rejects(Promise.resolve(doc.ask(question, abortAt(phase))), reason)
+    await t.rejects(Promise.resolve(doc.ask(question, { mode: 'exact', ...abortAt(phase) })), reason)
   const controller = new AbortController()
   const running = doc.ask(question, { signal: controller.signal, maxTokens: 1000 })
   const loop = async () => {

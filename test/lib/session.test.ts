@@ -68,12 +68,53 @@ t.test('a question is answered from the document, with citation, chunks and stat
 
 t.test('target and drafter get their own prompts: the whole document and the chunks', async (t) => {
   const { doc, binding } = await setup(t)
-  await doc.ask(question, { ...ask, maxChunks: 1 })
+  await doc.ask(question, { ...ask, mode: 'exact', maxChunks: 1 })
   const target = decode(binding.prompts[0]!.target)
   const drafter = decode(binding.prompts[0]!.drafter)
   t.ok(target.includes(text) && target.endsWith(question))
   t.ok(drafter.includes(needle) && drafter.endsWith(question))
   t.notOk(drafter.includes('Paragraph 0 '), 'the drafter sees nothing else')
+})
+
+t.test('in lossless the model drafts in its own cache: of the document it reads the pages of the chunks, and no prompt', async (t) => {
+  const { doc, binding } = await setup(t)
+  const { stats, chunks } = await doc.ask(question, { ...ask, maxChunks: 1 })
+  const request = binding.requests[0]!
+  t.equal(request.drafter, null)
+  t.equal(request.drafterPending.length, 0)
+  t.same(stats.drafter, { kind: 'self-q4', cache: 'shared' })
+  t.equal(request.shared!.precision, 'draft')
+  const read = decode(binding.prompts[0]!.drafter)
+  const chunk = doc.text.slice(chunks[0]!.start, chunks[0]!.end)
+  t.ok(chunk.includes(needle) && read.includes(chunk), 'the chunk')
+  t.equal(read.slice(0, 40), decode(binding.prompts[0]!.target).slice(0, 40), 'the beginning of the prompt')
+  t.ok(read.endsWith(question), 'the question')
+  // Whole pages of 64 tokens, which are bytes here: the first one, the chunk's, the prefix's last.
+  t.ok(read.length < chunk.length + question.length + 5 * 64, `${read.length} characters, of them the chunk's ${chunk.length}`)
+  t.equal(stats.draftPromptTokens, binding.prompts[0]!.drafter!.length)
+  t.same([...request.ngramSource], binding.prompts[0]!.drafter, 'the answer may quote what the drafter reads')
+  t.same(binding.prefilled, [doc.promptTokens, stats.promptTokens - 1 - doc.promptTokens], 'nothing was read for the drafter')
+})
+
+t.test('a selection of most of the document becomes the whole document', async (t) => {
+  const { doc, binding } = await setup(t)
+  const most = doc.chunks.slice(0, Math.ceil(0.8 * doc.chunks.length)).map(({ index }) => index)
+  for (const chunks of [doc.chunks.map(({ index }) => index), most]) {
+    await doc.ask(question, { ...ask, chunks })
+    t.same(binding.prompts.at(-1)!.drafter, binding.prompts.at(-1)!.target)
+    t.same([...binding.requests.at(-1)!.shared!.ranges], [0, doc.promptTokens - (doc.promptTokens % 64)])
+  }
+})
+
+t.test('neighbouring chunks are read as one range; the last one reaches into the tail', async (t) => {
+  const { doc, binding } = await setup(t)
+  const last = doc.chunks.length - 1
+  await doc.ask(question, { ...ask, chunks: [5, 6, last] })
+  const { ranges, tail } = binding.requests[0]!.shared!
+  t.equal(ranges.length, 6, 'the beginning, two chunks, the last chunk')
+  t.equal(ranges[5], tail)
+  t.equal(tail % 64, 0)
+  t.ok(decode(binding.prompts[0]!.drafter).includes(text.slice(doc.chunks[5]!.start, doc.chunks[6]!.end)))
 })
 
 t.test('streamed text is the result text', async (t) => {
@@ -283,7 +324,7 @@ t.test('errors of the binding become RagdraftErrors with their code', async (t) 
   for (const name of ['prefill', 'generate', 'createSequence'] as const) {
     binding.failures[name] = nativeError('ERR_OUT_OF_MEMORY', 'no memory')
     const before = binding.sequences.size
-    const error = await doc.ask(question, ask).catch((error) => error)
+    const error = await doc.ask(question, { ...ask, mode: 'exact' }).catch((error) => error)
     t.ok(error instanceof RagdraftError, name)
     t.match(error, { code: 'ERR_OUT_OF_MEMORY', message: 'no memory' })
     t.equal(binding.sequences.size, before, `${name} leaves no sequence behind`)
@@ -310,7 +351,10 @@ t.test('progress covers every phase and counts up to its total', async (t) => {
     { processed: doc.promptTokens, total: doc.promptTokens, cached: 0 },
   )
   seen.length = 0
-  const { stats } = await doc.ask(question, { ...ask, onProgress })
+  await doc.ask(question, { ...ask, onProgress })
+  t.same([...new Set(seen.map(({ phase }) => phase))], ['prefill-target'], "a drafter in the target's cache reads nothing")
+  seen.length = 0
+  const { stats } = await doc.ask(question, { ...ask, mode: 'exact', onProgress })
   t.same([...new Set(seen.map(({ phase }) => phase))].sort(), ['prefill-drafter', 'prefill-target'])
   t.match(
     seen.find(({ phase }) => phase === 'prefill-target'),
@@ -368,7 +412,7 @@ for (const phase of ['prefill-target', 'prefill-drafter'] as const) {
     const before = binding.sequences.size
     const controller = new AbortController()
     const onProgress = (progress: Progress) => progress.phase === phase && controller.abort(reason)
-    await t.rejects(Promise.resolve(doc.ask(question, { signal: controller.signal, onProgress })), reason)
+    await t.rejects(Promise.resolve(doc.ask(question, { mode: 'exact', signal: controller.signal, onProgress })), reason)
     t.equal(binding.sequences.size, before)
     t.equal((await doc.ask(question, ask)).text, needle.slice(question.length))
   })

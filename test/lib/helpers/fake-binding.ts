@@ -13,6 +13,7 @@ import type {
   NativeModel,
   NativeSequence,
   NativeStats,
+  SharedDrafter,
 } from '../../../lib/native/binding'
 
 export const bos = 256
@@ -145,6 +146,7 @@ export class FakeBinding implements Binding {
   readonly busy = new Set<NativeSequence>()
   /** What was asked of it. */
   readonly requests: GenerateRequest[] = []
+  /** What each model has in its cache or, of a shared one, reads of it. */
   readonly prompts: { target: number[] | null; drafter: number[] | null }[] = []
   readonly prefilled: number[] = []
   readonly loads: { path: string; threads: number; isa: string; draftCopy: boolean }[] = []
@@ -209,20 +211,22 @@ export class FakeBinding implements Binding {
     const drafter = request.drafter && this.#claim(request.drafter)
     target?.tokens.push(...request.targetPending)
     drafter?.tokens.push(...request.drafterPending)
-    this.prompts.push({ target: target && [...target.tokens], drafter: drafter && [...drafter.tokens] })
+    const shared = target && request.shared ? selected(target.tokens, request.shared) : null
+    this.prompts.push({ target: target && [...target.tokens], drafter: drafter ? [...drafter.tokens] : shared })
+    const drafts = target !== null && (drafter !== null || shared !== null)
     const reader = (target ?? drafter)!
     const { tokens, finish } = continuation(reader.tokens, request, reader.contextTokens)
     const steps = Math.max(1, Math.ceil(tokens.length / roundTokens))
     let done = 0
     const stats = (reason: NativeStats['finish']): NativeStats => ({
       rounds: Math.ceil(done / roundTokens),
-      drafted: drafter && target ? done : 0,
-      accepted: drafter && target ? Math.floor(done / 2) : 0,
+      drafted: drafts ? done : 0,
+      accepted: drafts ? Math.floor(done / 2) : 0,
       decodeTokens: done,
-      draftedByPosition: Array.from({ length: 16 }, (_, i) => (drafter && target && i < roundTokens ? 2 : 0)),
-      acceptedByPosition: Array.from({ length: 16 }, (_, i) => (drafter && target && i < roundTokens ? 1 : 0)),
-      roundsOff: drafter && target ? 0 : Math.ceil(done / roundTokens),
-      roundsModel: drafter && target ? Math.ceil(done / roundTokens) : 0,
+      draftedByPosition: Array.from({ length: 16 }, (_, i) => (drafts && i < roundTokens ? 2 : 0)),
+      acceptedByPosition: Array.from({ length: 16 }, (_, i) => (drafts && i < roundTokens ? 1 : 0)),
+      roundsOff: drafts ? 0 : Math.ceil(done / roundTokens),
+      roundsModel: drafts ? Math.ceil(done / roundTokens) : 0,
       roundsCascade: 0,
       roundsNgram: 0,
       ngramProposed: 0,
@@ -295,6 +299,15 @@ export class FakeBinding implements Binding {
       cancelled = true
     }
   }
+}
+
+/** What a drafter in the target's cache reads of it: whole pages. */
+function selected(tokens: readonly number[], { ranges, tail }: SharedDrafter): number[] {
+  const page = (at: number) => Math.floor(at / 64)
+  if (ranges.some((at) => at < 0 || at > tail) || tail > tokens.length) throw nativeError('ERR_INVALID_ARGUMENT')
+  const pages = new Set<number>()
+  for (let i = 0; i < ranges.length; i += 2) for (let at = page(ranges[i]!); at * 64 < ranges[i + 1]!; at++) pages.add(at)
+  return tokens.filter((_, at) => page(at) >= page(tail) || pages.has(page(at)))
 }
 
 /** What followed the last earlier occurrence of the prompt's end. */
