@@ -24,7 +24,10 @@ export interface AnswerStats {
   readonly drafter: DrafterInfo
   /** Tokens of the target's prompt, the document's included; 0 in `rag` mode. */
   readonly promptTokens: number
-  /** Tokens of the drafter's prompt; 0 in `plain` mode. */
+  /**
+   * Tokens that the drafter reads before the answer: of a prompt of its own, or where `drafter.cache` is `shared`, of the target's,
+   * read in the cache; 0 in `plain` mode.
+   */
   readonly draftPromptTokens: number
   /** Time to bring this question's prompts into the caches, both models; the document itself was read before (`doc.readMs`). */
   readonly prefillMs: number
