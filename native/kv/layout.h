@@ -11,11 +11,16 @@ namespace ragdraft::kv {
 
 // kQ8: bytes of value = scale * byte, one scale per token and kv head; the other types stand for themselves.
 enum class KvType : uint8_t { kF16, kBF16, kF32, kQ8 };
-inline constexpr int kKeyExcess = 128;  // of the CPU backend's kQ8 keys, see tile_index.h
+inline constexpr int kKeyExcess = 128;  // of kQ8 keys in kOperands order, see tile_index.h
+
+// How elements lie inside a block, see tile_index.h. kTokens: both K and V are [kPageTokens][padded_head_dim]. kOperands: as the CPU's
+// dot products take them.
+enum class BlockOrder : uint8_t { kTokens, kOperands };
 
 struct KvLayout {
   int layers = 0, kv_heads = 0, head_dim = 0;
   KvType type = KvType::kF16;
+  BlockOrder order = BlockOrder::kOperands;  // ops::Backend::block_order()
 
   int padded_head_dim() const { return (head_dim + 15) / 16 * 16; }  // whole 16-lane vectors
   size_t element_bytes() const { return type == KvType::kF32 ? 4 : type == KvType::kQ8 ? 1 : 2; }

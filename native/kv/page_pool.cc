@@ -1,7 +1,6 @@
 #include "kv/page_pool.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "base/error.h"
@@ -13,7 +12,7 @@ constexpr size_t kSlabBytes = size_t{32} << 20;
 size_t index(PageId page) { return static_cast<size_t>(page); }
 }  // namespace
 
-PagePool::PagePool(size_t page_bytes, Allocate allocate) : page_bytes_(page_bytes), allocate_(std::move(allocate)) {
+PagePool::PagePool(size_t page_bytes, std::shared_ptr<Memory> memory) : page_bytes_(page_bytes), memory_(std::move(memory)) {
   check(page_bytes > 0, Code::kInternal, "a KV page has no bytes");
 }
 
@@ -21,7 +20,7 @@ void PagePool::grow(size_t pages) {
   // One allocation, so that the backend compares all of it with the memory that is left: a reservation that cannot be kept fails
   // here, not in the middle of a document.
   check(pages <= std::numeric_limits<size_t>::max() / page_bytes_, Code::kOutOfMemory, "more KV pages than can be addressed");
-  std::shared_ptr<std::byte[]> slab = allocate_(pages * page_bytes_);
+  std::shared_ptr<std::byte[]> slab = memory_->allocate(pages * page_bytes_);
   pages_.reserve(pages_.size() + pages);  // what may throw comes first: the free list must not name memory that is gone
   free_.reserve(free_.size() + pages);
   slabs_.push_back(slab);
@@ -44,7 +43,7 @@ PageId PagePool::acquire() {
   Page& page = pages_[index(id)];
   page.references = 1;
   // Masked keys are multiplied by an exact 0: what an earlier owner left must at least be finite, so it goes.
-  if (!page.clean) std::memset(page.data, 0, page_bytes_);
+  if (!page.clean) memory_->zero(page.data, page_bytes_);
   page.clean = false;
   return id;
 }

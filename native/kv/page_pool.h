@@ -2,10 +2,11 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
+
+#include "base/memory.h"
 
 namespace ragdraft::kv {
 
@@ -14,11 +15,8 @@ enum class PageId : uint32_t {};
 // Thread-safe: sequences are forked and closed on JavaScript threads while the engine thread appends to others.
 class PagePool {
  public:
-  // Zero-initialised memory of the backend; throws Error{kOutOfMemory}.
-  using Allocate = std::function<std::shared_ptr<std::byte[]>(size_t bytes)>;
-
-  // allocate: kept for the life of the pool; it may hold the backend alive.
-  PagePool(size_t page_bytes, Allocate allocate);
+  // memory: the backend's; kept for the life of the pool.
+  PagePool(size_t page_bytes, std::shared_ptr<Memory> memory);
 
   // Makes sure that `pages` free pages exist. Throws kOutOfMemory.
   void reserve(size_t pages);
@@ -27,8 +25,9 @@ class PagePool {
   void retain(PageId page);   // one reference more
   void release(PageId page);  // one less; the last one frees the page
   bool shared(PageId page) const;  // more than one reference
-  // Stable until the pool dies. The bytes may be read and written by whoever holds a reference.
+  // Stable until the pool dies. The bytes, in memory(), may be read and written by whoever holds a reference.
   std::byte* data(PageId page) const;
+  Memory& memory() const { return *memory_; }
 
   size_t page_bytes() const { return page_bytes_; }
   size_t free_pages() const;
@@ -46,7 +45,7 @@ class PagePool {
   void grow(size_t pages);  // lock held
 
   const size_t page_bytes_;
-  const Allocate allocate_;
+  const std::shared_ptr<Memory> memory_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<std::byte[]>> slabs_;
   std::vector<Page> pages_;

@@ -44,7 +44,7 @@ std::byte* const* Sequence::prepare_append(int count) {
     } else if (cache_->pool.shared(table_[i])) {
       const PageId page = cache_->pool.acquire();
       std::byte* data = cache_->pool.data(page);
-      if (i == first && length_ % kPageTokens != 0) std::memcpy(data, pages_[i], cache_->layout.page_bytes());
+      if (i == first && length_ % kPageTokens != 0) cache_->pool.memory().copy(data, pages_[i], cache_->layout.page_bytes());
       cache_->pool.release(table_[i]);
       table_[i] = page;
       pages_[i] = data;
@@ -64,7 +64,9 @@ void Sequence::repeat(int length) {
   if (length == length_) return;
   const auto whole = size_t(length_ / kPageTokens);
   prepare_append(length - length_);
-  for (size_t i = whole; i < size_t(pages_for(length)); i++) std::memcpy(pages_[i], pages_[i % whole], cache_->layout.page_bytes());
+  for (size_t i = whole; i < size_t(pages_for(length)); i++) {
+    cache_->pool.memory().copy(pages_[i], pages_[i % whole], cache_->layout.page_bytes());
+  }
   length_ = length;
 }
 
@@ -77,12 +79,13 @@ uint64_t Sequence::fingerprint() const {
     std::memcpy(&word, bytes, count);
     hash = (hash ^ word) * 0x100000001b3ull;
   };
+  std::vector<std::byte> page(layout.page_bytes());
   for (int position = 0; position < length_; position++) {
-    const std::byte* page = pages_[size_t(position / kPageTokens)];
     const int t = position % kPageTokens;
+    if (t == 0) cache_->pool.memory().download(page.data(), pages_[size_t(position / kPageTokens)], page.size());
     for (int layer = 0; layer < layout.layers; layer++) {
       for (int head = 0; head < layout.kv_heads; head++) {
-        const std::byte* k = page + layout.tile_offset(layer, head);
+        const std::byte* k = page.data() + layout.tile_offset(layer, head);
         const std::byte* v = k + layout.block_bytes();
         for (int d = 0; d < layout.head_dim; d++) {
           mix(k + element * k_index(layout, d, t), element);

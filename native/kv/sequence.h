@@ -12,7 +12,7 @@ namespace ragdraft::kv {
 
 // Where the sequences of one model and KV type keep their pages.
 struct Cache {
-  Cache(KvLayout layout, PagePool::Allocate allocate) : layout(layout), pool(layout.page_bytes(), std::move(allocate)) {}
+  Cache(KvLayout layout, std::shared_ptr<Memory> memory) : layout(layout), pool(layout.page_bytes(), std::move(memory)) {}
   const KvLayout layout;
   PagePool pool;
 };

@@ -16,7 +16,7 @@ struct Transformer::Workspace {
 
   Workspace(const Config& c, ops::Backend& backend) {
     const auto buffer = [&](int64_t columns) {
-      memory.push_back(backend.allocate(size_t(kMaxRows) * size_t(columns) * sizeof(float)));
+      memory.push_back(backend.memory()->allocate(size_t(kMaxRows) * size_t(columns) * sizeof(float)));
       return reinterpret_cast<float*>(memory.back().get());
     };
     x = buffer(c.embedding);
@@ -51,8 +51,8 @@ std::shared_ptr<kv::Cache> Transformer::cache(kv::KvType type) {
   if (caches_.size() <= index) caches_.resize(index + 1);
   std::shared_ptr<kv::Cache> cache = caches_[index].lock();
   if (!cache) {
-    const kv::KvLayout layout{config_.layers, config_.kv_heads, config_.head_dim, type};
-    cache = std::make_shared<kv::Cache>(layout, [backend = backend_](size_t bytes) { return backend->allocate(bytes); });
+    const kv::KvLayout layout{config_.layers, config_.kv_heads, config_.head_dim, type, backend_->block_order()};
+    cache = std::make_shared<kv::Cache>(layout, backend_->memory());
     caches_[index] = cache;
   }
   return cache;

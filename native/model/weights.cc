@@ -60,10 +60,13 @@ struct WeightsLoader::Impl {
   void vector(const std::string& name, int64_t size, Vector& out) {
     const io::TensorInfo& tensor = expect(name, {size});
     add(tensor, [this, &tensor, &out, size] {
-      const std::shared_ptr<std::byte[]> memory = backend.allocate(size_t(size) * sizeof(float));
+      const size_t bytes = size_t(size) * sizeof(float);
+      const std::shared_ptr<std::byte[]> memory = backend.memory()->allocate(bytes);
       out = Vector(memory, reinterpret_cast<float*>(memory.get()));
       const tensor::MatrixView view = io::as_matrix(tensor);
-      tensor::dequantize_row(view.type, view.data, size, out.get());
+      std::vector<float> values(static_cast<size_t>(size));
+      tensor::dequantize_row(view.type, view.data, size, values.data());
+      backend.memory()->upload(out.get(), values.data(), bytes);
     });
   }
 };

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/types.h"
 #include "kv/layout.h"
 #include "tensor/dtype.h"
@@ -73,8 +74,10 @@ class Backend {
   virtual std::string name() const = 0;  // "cpu/avx512", "ref", ...
   virtual int threads() const { return 1; }
 
-  // Zero-initialised, 64-byte aligned memory. Throws kOutOfMemory.
-  virtual std::shared_ptr<std::byte[]> allocate(size_t bytes) = 0;
+  // Where weights, activations and pages lie: every pointer that an operation takes, unless said otherwise.
+  virtual const std::shared_ptr<Memory>& memory() const = 0;
+  // How this backend's operations lay out the blocks of a page.
+  virtual kv::BlockOrder block_order() const { return kv::BlockOrder::kTokens; }
 
   // Repacks `source` (which may be dropped afterwards). Throws kUnsupportedModel, kOutOfMemory.
   virtual std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) = 0;

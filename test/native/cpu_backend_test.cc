@@ -54,7 +54,7 @@ TEST("an unknown instruction set is an error, from the argument as from RAGDRAFT
 TEST("memory is zeroed, aligned and writable to its last byte, small or in huge pages") {
   const auto backend = ops::make_cpu_backend(1, "generic");
   for (const size_t bytes : {size_t(0), size_t(1), size_t(4097), (size_t(9) << 20) + 5}) {
-    const auto memory = backend->allocate(bytes);
+    const auto memory = backend->memory()->allocate(bytes);
     CHECK(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
     CHECK(std::all_of(memory.get(), memory.get() + bytes, [](std::byte b) { return b == std::byte(0); }));
     std::fill(memory.get(), memory.get() + bytes, std::byte(0xff));
@@ -63,7 +63,7 @@ TEST("memory is zeroed, aligned and writable to its last byte, small or in huge 
 
 TEST("memory outlives its backend") {
   auto backend = ops::make_cpu_backend(1, "generic");
-  const auto memory = backend->allocate(100);
+  const auto memory = backend->memory()->allocate(100);
   backend.reset();
   memory[99] = std::byte(7);
   CHECK(memory[99] == std::byte(7));
@@ -71,9 +71,9 @@ TEST("memory outlives its backend") {
 
 TEST("more memory than this machine has is ERR_OUT_OF_MEMORY, not an overcommitted mapping") {
   const auto backend = ops::make_cpu_backend(1, "generic");
-  CHECK_THROWS(kOutOfMemory, backend->allocate(size_t(1) << 44));  // 16 TiB: fits the address space
-  CHECK_THROWS(kOutOfMemory, backend->allocate(size_t(1) << 60));
-  CHECK_THROWS(kOutOfMemory, backend->allocate(SIZE_MAX));
+  CHECK_THROWS(kOutOfMemory, backend->memory()->allocate(size_t(1) << 44));  // 16 TiB: fits the address space
+  CHECK_THROWS(kOutOfMemory, backend->memory()->allocate(size_t(1) << 60));
+  CHECK_THROWS(kOutOfMemory, backend->memory()->allocate(SIZE_MAX));
 }
 
 TEST("embed gives the dequantised rows of its tokens, in their order, for every type") {

@@ -19,7 +19,7 @@ class Cache {
   Cache(ragdraft::ops::Backend& backend, const ragdraft::kv::KvLayout& layout, int count, int max_tokens) : layout_(layout) {
     const size_t pages = size_t(max_tokens + ragdraft::kPageTokens - 1) / ragdraft::kPageTokens;
     bytes_ = pages * size_t(count) * layout.page_bytes();
-    memory_ = backend.allocate(bytes_);
+    memory_ = backend.memory()->allocate(bytes_);
     sequences_.resize(size_t(count));
     for (size_t i = 0; i < pages; i++) {
       for (size_t s = 0; s < size_t(count); s++) {

@@ -15,9 +15,20 @@ namespace {
 
 constexpr KvLayout kLayout{.layers = 2, .kv_heads = 1, .head_dim = 16, .type = KvType::kF32};
 
-PagePool::Allocate heap() {
-  return [](size_t bytes) { return std::shared_ptr<std::byte[]>(new std::byte[bytes]()); };
-}
+// Zeros from the heap, as long as there are bytes left.
+class HeapMemory final : public HostMemory {
+ public:
+  explicit HeapMemory(size_t left = SIZE_MAX) : left_(left) {}
+  std::shared_ptr<std::byte[]> allocate(size_t bytes) override {
+    check(bytes <= left_, Code::kOutOfMemory, "no memory");
+    left_ -= bytes;
+    return std::shared_ptr<std::byte[]>(new std::byte[bytes]());
+  }
+
+ private:
+  size_t left_;
+};
+std::shared_ptr<Memory> heap() { return std::make_shared<HeapMemory>(); }
 
 // Appends `values` as if a forward pass had written them: every element of a token holds its value.
 void append(Sequence& sequence, const std::vector<float>& values) {
@@ -66,12 +77,7 @@ TEST("a reused page is zeroed, a fresh one is zero") {
 }
 
 TEST("reserve makes free pages and a failed allocation is a typed error") {
-  size_t left = 10 * 256;
-  PagePool pool(256, [&left](size_t bytes) {
-    if (bytes > left) throw Error(Code::kOutOfMemory, "no memory");
-    left -= bytes;
-    return std::shared_ptr<std::byte[]>(new std::byte[bytes]());
-  });
+  PagePool pool(256, std::make_shared<HeapMemory>(10 * 256));
   pool.reserve(10);
   CHECK(pool.free_pages() == 10);
   CHECK_THROWS(kOutOfMemory, pool.reserve(11));

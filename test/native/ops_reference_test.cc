@@ -178,8 +178,8 @@ TEST("reference linear multiplies what the norm or the gate makes of its input")
 
 TEST("reference memory is zeroed, aligned, and refused with a typed error when there is none") {
   const auto backend = ops::make_reference_backend();
-  const auto memory = backend->allocate(1000);
+  const auto memory = backend->memory()->allocate(1000);
   CHECK(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
   for (int i = 0; i < 1000; i++) CHECK(memory[i] == std::byte{0});
-  CHECK_THROWS(kOutOfMemory, backend->allocate(SIZE_MAX / 4));
+  CHECK_THROWS(kOutOfMemory, backend->memory()->allocate(SIZE_MAX / 4));
 }

@@ -17,7 +17,8 @@ class CpuBackend final : public Backend {
 
   std::string name() const override { return std::string("cpu/") + kernels_.isa; }
   int threads() const override { return pool_.threads(); }
-  std::shared_ptr<std::byte[]> allocate(size_t bytes) override { return allocate_zeroed(bytes); }
+  const std::shared_ptr<Memory>& memory() const override { return memory_; }
+  kv::BlockOrder block_order() const override { return kv::BlockOrder::kOperands; }
 
   // pack.cc, embed.cc, linear.cc
   std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override;
@@ -32,6 +33,7 @@ class CpuBackend final : public Backend {
                  float* out) override;
 
  private:
+  const std::shared_ptr<Memory> memory_ = std::make_shared<PageMemory>();
   const CpuKernels kernels_;
   ThreadPool pool_;
   Scratch linear_scratch_;     // inputs in the kernels' layout

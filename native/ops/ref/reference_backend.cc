@@ -9,10 +9,8 @@
 namespace ragdraft::ops {
 namespace {
 
-class ReferenceBackend final : public Backend {
+class HeapMemory final : public HostMemory {
  public:
-  std::string name() const override { return "ref"; }
-
   std::shared_ptr<std::byte[]> allocate(size_t bytes) override {
     constexpr std::align_val_t kAlignment{64};
     constexpr size_t kAddressSpace = size_t{1} << 47;  // more is never there, and sanitizers abort on such requests
@@ -21,6 +19,12 @@ class ReferenceBackend final : public Backend {
     std::memset(memory, 0, bytes);
     return {static_cast<std::byte*>(memory), [](std::byte* p) { ::operator delete(p, std::align_val_t{64}); }};
   }
+};
+
+class ReferenceBackend final : public Backend {
+ public:
+  std::string name() const override { return "ref"; }
+  const std::shared_ptr<Memory>& memory() const override { return memory_; }
 
   std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override { return std::make_unique<ref::RefMatrix>(source); }
   void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override { static_cast<ref::RefMatrix&>(matrix).add_draft_copy(source); }
@@ -40,6 +44,9 @@ class ReferenceBackend final : public Backend {
                  float* out) override {
     ref::attention(layout, layer, spans, heads, scale, q, out);
   }
+
+ private:
+  const std::shared_ptr<Memory> memory_ = std::make_shared<HeapMemory>();
 };
 
 }  // namespace
