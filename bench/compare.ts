@@ -10,6 +10,9 @@ export function peerSettings(kv: string, defaults: boolean): PeerSetting[] {
   return defaults ? [...settings, 'defaults'] : settings
 }
 
+/** The KV type that the peer is measured with beside ours: for bf16 its default, f16, of the same size. */
+export const peerKvType = (kv: string): string => (kv === 'bf16' ? 'f16' : kv)
+
 const keyOf = (r: Row) => [r.suite, r.model, r.metric, r.rows, r.depth, r.kv].join('\n')
 
 /** Marks the faster of the peer's settings that count (not its defaults) in every group of rows that measure the same. */
@@ -21,12 +24,12 @@ export function markBestPeer(rows: readonly Row[]): Row[] {
 }
 
 /**
- * The peer's row that a row of ours is held against: of the same KV type, else, for bf16, of f16, the peer's default of the same size.
- * Passes of suite engine only; answers are compared by their suites.
+ * The peer's row that a row of ours is held against: the faster setting of the same measurement. An answer's is its plain decoding,
+ * however we drafted.
  */
 export function peerOf(ours: Row, rows: readonly Row[]): Row | undefined {
-  const best = (kv: string) => rows.find((r) => r.engine === 'node-llama-cpp' && r.best && keyOf(r) === keyOf({ ...ours, kv }))
-  return best(ours.kv) ?? (ours.kv === 'bf16' ? best('f16') : undefined)
+  const key = keyOf({ ...ours, kv: peerKvType(ours.kv), ...(ours.metric === 'answer' ? { rows: 1 } : {}) })
+  return rows.find((r) => r.engine === 'node-llama-cpp' && r.best && keyOf(r) === key)
 }
 
 /** Marks the peer's better rows and adds to ours how many times longer the peer takes. */

@@ -46,11 +46,11 @@ function* repeated(input: Input, depth: number): Generator<Buffer> {
   const [transposed, layers] = [input.u32(), input.u32()]
   if (transposed > 1) throw new Error(`state file: values transposed is ${transposed}, not 0 or 1`)
 
-  yield words(magic, version, depth)
+  yield words([magic, version, depth])
   yield tiled(ids, 4 * depth)
-  yield words(1, depth)
-  yield words(...Array.from({ length: depth }, (_, i) => [i, 1, 0]).flat())
-  yield words(transposed, layers)
+  yield words([1, depth])
+  yield words(Array.from({ length: depth }, (_, i) => [i, 1, 0]).flat())
+  yield words([transposed, layers])
   for (const side of ['keys', 'values'])
     for (let layer = 0; layer < layers; layer++) {
       const head = input.take(12)
@@ -87,7 +87,7 @@ class Input {
   }
 }
 
-const words = (...values: readonly number[]): Buffer => Buffer.from(Uint32Array.from(values).buffer)
+const words = (values: readonly number[]): Buffer => Buffer.from(Uint32Array.from(values).buffer)
 
 /** The bytes over and over, the last time perhaps cut. */
 const tiled = (bytes: Buffer, length: number): Buffer => Buffer.alloc(length, bytes)

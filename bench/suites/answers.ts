@@ -1,7 +1,7 @@
 /** A question from ask() to the end of its answer: the demo model and its book at several lengths, every way of drafting. */
 import { demoBook, hideSentence } from '../../lib/demo'
 import { type AskOptions, type DocumentSession, ensureDemoModel, type KvType, loadModel, type Model } from '../../lib/index'
-import { markBestPeer, peerSettings } from '../compare'
+import { markBestPeer, peerKvType, peerOf, peerSettings } from '../compare'
 import { chunk, openPeer, peerPlain, withOpened } from '../contenders'
 import { autoChecks } from '../goals'
 import { modelFile, modelLabel } from '../models'
@@ -17,9 +17,11 @@ export const answers: Suite = {
   defaults: { depths: [8192, 16384, 32768, 65536], draftLengths: [1, 2, 4, 8, 16], kvs: ['f16'] },
   run,
   table(rows) {
-    const header = ['document', 'KV', 'engine', 'setting', 'ms/token', 'plain / this', 'first token ms', 'answer ms', 'accepted', 'drafted']
+    const times = ['ms/token', 'plain / this', 'peer plain / this', 'first token ms', 'answer ms']
+    const header = ['document', 'KV', 'engine', 'setting', ...times, 'accepted', 'drafted']
     const lines = rows.map((r) => {
       const ours = rows.find((o) => o.setting === plain && o.depth === r.depth && o.kv === r.kv)
+      const peer = peerOf(r, rows)
       const whole = (value: number | undefined) => (value === undefined ? '-' : value.toFixed(0))
       return [
         shortCount(r.depth),
@@ -28,6 +30,7 @@ export const answers: Suite = {
         r.setting ?? '',
         r.ms.toFixed(2),
         ours ? (ours.ms / r.ms).toFixed(2) : '-',
+        peer ? (peer.ms / r.ms).toFixed(2) : '-',
         whole(r.firstTokenMs),
         whole(r.answerMs),
         whole(r.accepted),
@@ -39,14 +42,18 @@ export const answers: Suite = {
   checks: (rows) => autoChecks(rows, plain),
   chart(rows) {
     const titleOf = (r: Row) => `${shortCount(r.depth)} tokens, ${r.kv} KV`
+    const ours = rows.filter((r) => r.engine === 'ragdraft')
     return {
       title: 'Answers of the demo model about its book',
       unit: 'ms for a token of the answer, prompts excluded (lower is better)',
-      panels: distinct(rows, titleOf).map((title) => ({
+      panels: distinct(ours, titleOf).map((title) => ({
         title,
-        groups: rows
-          .filter((r) => titleOf(r) === title && (r.engine === 'ragdraft' || r.best))
-          .map((r) => ({ label: r.engine === 'ragdraft' ? r.setting! : 'plain', bars: [{ series: r.engine, value: r.ms }] })),
+        groups: ours
+          .filter((r) => titleOf(r) === title)
+          .map((r) => {
+            const peer = r.setting === plain ? peerOf(r, rows) : undefined
+            return { label: r.setting!, bars: [r, ...(peer ? [peer] : [])].map(({ engine, ms }) => ({ series: engine, value: ms })) }
+          }),
       })),
     }
   },
@@ -75,11 +82,10 @@ async function run(options: SuiteOptions): Promise<Row[]> {
   const file = options.models[0] === undefined ? await ensureDemoModel() : await modelFile(options.models[0], options.log)
   const missing = options.peer ? peerMissing() : 'asked to'
   if (missing) options.log(`without the peer: ${missing}`)
-  for (const kv of options.kvs)
-    for (const tokens of options.depths) {
-      await askAll(file, tokens, kv, options, rows)
-      if (!missing) await peerDecoding(file, tokens, kv, options, rows)
-    }
+  for (const tokens of options.depths) {
+    for (const kv of options.kvs) await askAll(file, tokens, kv, options, rows)
+    if (!missing) for (const kv of distinct(options.kvs, peerKvType)) await peerDecoding(file, tokens, kv, options, rows)
+  }
   return markBestPeer(rows)
 }
 

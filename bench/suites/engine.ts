@@ -1,6 +1,6 @@
 /** Prefill, decode and verify at several depths, ours beside node-llama-cpp's on the same file in the same run. */
 import { randomTokens } from '../../test/helpers/native'
-import { compared, peerOf, peerSettings } from '../compare'
+import { compared, peerKvType, peerOf, peerSettings } from '../compare'
 import { type Contender, chunk, openOurs, openPeer, reach, repeat, withOpened } from '../contenders'
 import { passChecks } from '../goals'
 import { limitMs, type Shape, shapeOf } from '../limits'
@@ -18,7 +18,10 @@ export const engine: Suite = {
   run(options) {
     const models = options.models.length > 0 ? options.models : defaultModels
     const plans = models.flatMap((model) =>
-      options.kvs.map((kv): Plan => ({ model, kv, depths: options.depths, rows: options.rows, prefill: options.depths, peer: true })),
+      options.kvs.map((kv): Plan => {
+        const peer = peerKvType(kv) === kv || !options.kvs.includes(peerKvType(kv)) // else it is measured anyway
+        return { model, kv, depths: options.depths, rows: options.rows, prefill: options.depths, peer }
+      }),
     )
     return measurePlans(plans, options)
   },
@@ -62,17 +65,19 @@ export async function measurePlans(plans: readonly Plan[], options: SuiteOptions
   for (const plan of plans) {
     const file = await modelFile(plan.model, options.log)
     const shape = await shapeOf(file)
-    const common = { file, kv: plan.kv, threads: options.threads, contextTokens: Math.max(...plan.depths) + chunk + 64 }
-    const of = { suite: 'engine', model: modelLabel(file), kv: plan.kv } as const
+    const common = { file, threads: options.threads, contextTokens: Math.max(...plan.depths) + chunk + 64 }
+    const of = { suite: 'engine', model: modelLabel(file) } as const
+    const { kv } = plan
     await withOpened(
-      () => openOurs(common),
-      (ours) => measure(ours, { ...of, engine: 'ragdraft' }, plan, shape, options, rows),
+      () => openOurs({ ...common, kv }),
+      (ours) => measure(ours, { ...of, kv, engine: 'ragdraft' }, plan, shape, options, rows),
     )
     if (missing || !plan.peer) continue
-    for (const setting of peerSettings(plan.kv, options.peerDefaults))
+    const peerKv = peerKvType(kv)
+    for (const setting of peerSettings(peerKv, options.peerDefaults))
       await withOpened(
-        () => openPeer({ ...common, setting }),
-        (peer) => measure(peer, { ...of, engine: 'node-llama-cpp', setting }, plan, shape, options, rows),
+        () => openPeer({ ...common, kv: peerKv, setting }),
+        (peer) => measure(peer, { ...of, kv: peerKv, engine: 'node-llama-cpp', setting }, plan, shape, options, rows),
       )
   }
   return compared(rows)
@@ -115,7 +120,7 @@ async function measure(
 
 /** One line a measurement: ours, the peer's better setting, its defaults, and how many times faster we are than the better one. */
 function table(rows: readonly Row[]): string[][] {
-  const key = (r: Row) => [r.model, r.kv, r.metric, r.depth, r.rows].join('\n')
+  const key = (r: Row) => [r.model, peerKvType(r.kv), r.metric, r.depth, r.rows].join('\n')
   const lines = [
     ['model', 'KV', 'metric', 'depth', 'rows', 'ms', 'tokens/s', 'of limit', 'peer ms', 'its setting', 'peer / ours', 'peer defaults ms'],
   ]

@@ -7,7 +7,7 @@
 import type { NativeModel, NativeSequence } from '../../lib/native/binding'
 import type { KvType } from '../../lib/options'
 import { evaluate, generate, loadModel, randomTokens } from '../../test/helpers/native'
-import { markBestPeer, peerSettings } from '../compare'
+import { markBestPeer, peerKvType, peerOf, peerSettings } from '../compare'
 import { chunk, contextOf, openPeer, peerPlain, reach, repeat, withOpened } from '../contenders'
 import { answerGoals, autoChecks } from '../goals'
 import { modelFile, modelLabel } from '../models'
@@ -37,7 +37,7 @@ export const simulated: Suite = {
     const lines = shown.map((r) => {
       const same = rows.filter((o) => o.depth === r.depth && o.kv === r.kv)
       const ours = same.find((o) => o.setting === plain)
-      const peer = same.find((o) => o.engine === 'node-llama-cpp' && o.best)
+      const peer = peerOf(r, rows)
       return [
         shortCount(r.depth),
         r.kv,
@@ -55,13 +55,22 @@ export const simulated: Suite = {
   checks: (rows) => [...autoChecks(rows, plain), ...answerGoals(rows)],
   chart(rows) {
     const titleOf = (r: Row) => `behind ${shortCount(r.depth)} tokens, ${r.kv} KV`
+    const titles = distinct(
+      rows.filter((r) => r.engine === 'ragdraft'),
+      titleOf,
+    )
     return {
       title: 'Speculation at SIMULATED acceptance rates, best fixed draft length',
       unit: 'ms for a token of the answer (lower is better); real passes, acceptance drawn from a coin',
-      panels: distinct(rows, titleOf).map((title) => {
-        const inPanel = rows.filter((r) => titleOf(r) === title)
-        const drafting = inPanel.filter((r) => r.best && r.simulatedAcceptance !== undefined)
-        const undrafted = inPanel.filter((r) => r.setting === plain || (r.engine === 'node-llama-cpp' && r.best))
+      panels: titles.map((title) => {
+        const inPanel = rows.filter((r) => titleOf(r) === title && r.engine === 'ragdraft')
+        const drafting = inPanel.filter((r) => r.best)
+        const undrafted = inPanel
+          .filter((r) => r.setting === plain)
+          .flatMap((r) => {
+            const peer = peerOf(r, rows)
+            return peer ? [r, peer] : [r]
+          })
         return {
           title,
           groups: [
@@ -266,7 +275,7 @@ function coin(position: number): number {
 
 async function peerDecoding(file: string, options: SuiteOptions, rows: Row[]): Promise<void> {
   const contextTokens = Math.max(...options.depths) + chunk
-  for (const kv of options.kvs)
+  for (const kv of distinct(options.kvs, peerKvType))
     for (const setting of peerSettings(kv, options.peerDefaults))
       await withOpened(
         () => openPeer({ file, kv, threads: options.threads, contextTokens, setting }),

@@ -34,7 +34,11 @@ interface Part {
 
 const parts: readonly Part[] = [
   { suite: engine, minutes: 15, run: (options) => measurePlans(plans, options) },
-  { suite: simulated, minutes: 6, run: (options) => simulated.run({ ...options, ...simulated.defaults, kvs: ['f16'], runs: 1 }) },
+  {
+    suite: simulated,
+    minutes: 5,
+    run: (options) => simulated.run({ ...options, ...simulated.defaults, kvs: ['bf16'], tokens: 96, runs: 1 }),
+  },
   { suite: answers, minutes: 4, run: (options) => answers.run({ ...options, ...answers.defaults, runs: 3 }) },
   { suite: busy, minutes: 1, run: (options) => busy.run({ ...options, ...busy.defaults }) },
   { suite: load, minutes: 1, run: (options) => load.run({ ...options, ...load.defaults }) },
@@ -45,6 +49,9 @@ export const table: Suite = {
   summary: `all goals in one sitting, about ${parts.reduce((sum, { minutes }) => sum + minutes, 0)} minutes: engine, simulated, answers, busy, load`,
   defaults: {},
   async run(options) {
+    const { models, drafters, depths, rows: counts, kvs, draftLengths } = options
+    if ([models, drafters, depths, counts, kvs, draftLengths].some((list) => list.length > 0))
+      throw new Error('suite table chooses models, drafters, depths, rows, KV types and draft lengths itself')
     const rows: Row[] = []
     for (const [i, { suite, minutes, run }] of parts.entries()) {
       const left = parts.slice(i).reduce((sum, part) => sum + part.minutes, 0)

@@ -122,6 +122,7 @@ t.test('arguments that mean nothing are refused before anything is measured', as
   await refused(['engine', '--depth', '1,x'], /--depth x/)
   await refused(['engine', '--runs', '0'], /--runs 0/)
   await refused(['simulated', '--acceptance', '1.5'], /--acceptance 1\.5/)
+  await refused(['table', '--depth', '0'], /table chooses models/)
   await refused(['engine', '--model', 'no-such-model'], /neither a file nor one of llama-3\.2-1b-q8_0/)
   await refused(['engine', '--model', await model(), '--kv', 'q3', '--no-peer'], /kv/i)
 })

@@ -46,6 +46,7 @@ t.test('cells follow one another over and over, positions count on', (t) => {
     t.same(repeated(two(layout), 2), two(layout), `${layout}: once is the file itself`)
     t.same(repeated(two(layout), 5), Buffer.concat([...head(5, 7, 9, 7, 9, 7), cells(0, 1, 2, 3, 4), ...fiveDeep[layout]]), layout)
   }
+  t.equal(repeated(two('values by row'), 131072).length, 12 + 16 * 131072 + 8 + 8 + 24 + 6 * 131072, 'at any depth')
   t.end()
 })
 
