@@ -12,9 +12,8 @@
 namespace ragdraft::ops {
 namespace {
 
-// Queries that share one pass over the keys: enough for full register tiles (5 of 14), few enough for the working memory of a
-// block (queries, scores, values: up to 1 KiB each per query) to stay in L2. 17 rows of 4 heads are one block.
-constexpr int kBlockQueries = 70;
+// Blocks are not made smaller than that for the sake of more tasks: keys would be read again and again. 17 rows of 4 heads.
+constexpr int kLeastBlockQueries = 68;
 // With fewer tasks per thread, an unlucky last task would leave threads idle.
 constexpr int kTasksPerThread = 4;
 // The states of separate splits may take so much. What would need more has many rows, thus tasks enough.
@@ -35,9 +34,20 @@ struct Plan {
   size_t states = 0;             // queries * splits, per kv head
 };
 
-Plan make_plan(std::span<const kv::KvSpan> spans, int group) {
+// Rows of a block: as many as share a pass over the keys with profit, but fewer where that leaves too few tasks.
+int choose_block_rows(std::span<const kv::KvSpan> spans, int queries, int group, int kv_heads, int threads) {
+  const auto tasks = [&](int rows) {
+    int blocks = 0;
+    for (const kv::KvSpan& span : spans) blocks += (span.rows + rows - 1) / rows;
+    return blocks * kv_heads;
+  };
+  int rows = std::max(1, queries / group);
+  while (rows / 2 * group >= kLeastBlockQueries && tasks(rows) < threads * kTasksPerThread) rows /= 2;
+  return rows;
+}
+
+Plan make_plan(std::span<const kv::KvSpan> spans, int max_rows, int group) {
   Plan plan;
-  const int max_rows = std::max(1, kBlockQueries / group);
   for (const kv::KvSpan& span : spans) {
     const int blocks = (span.rows + max_rows - 1) / max_rows;  // as even as possible
     for (int b = 0; b < blocks; b++) {
@@ -192,7 +202,8 @@ void CpuBackend::attention(const kv::KvLayout& layout, int layer, std::span<cons
         "attention heads must have an even dimension of at most 256");
   check(layout.kv_heads >= 1 && heads >= 1 && heads % layout.kv_heads == 0, Code::kInvalidArgument,
         "the query heads must be a multiple of the kv heads");
-  const int group = heads / layout.kv_heads, threads = pool_.threads();
+  const int group = heads / layout.kv_heads, threads = pool_.threads(), queries = kernels_.attention.block_queries(layout.type);
+  const int block_rows = choose_block_rows(spans, queries, group, layout.kv_heads, threads);
   AttentionCall call{.kernels = kernels_.attention,
                      .layout = layout,
                      .layer = layer,
@@ -200,8 +211,8 @@ void CpuBackend::attention(const kv::KvLayout& layout, int layer, std::span<cons
                      .scale = scale,
                      .q = q,
                      .out = out,
-                     .plan = make_plan(spans, group),
-                     .workspace_queries = std::max(kBlockQueries, group),
+                     .plan = make_plan(spans, block_rows, group),
+                     .workspace_queries = block_rows * group,
                      .workspaces = nullptr};
   const size_t workspaces = size_t(threads) * Workspace::floats(call.workspace_queries);
   const size_t tasks = call.plan.blocks.size() * size_t(layout.kv_heads);

@@ -44,6 +44,8 @@ struct AttentionState {
 };
 
 struct AttentionKernels {
+  // As many queries share a pass over the keys with profit.
+  int (*block_queries)(kv::KvType type);
   // Scaled queries as left operands of the products. operands: [queries][kQueryStride], the inside belongs to the KV type.
   void (*pack_queries)(const AttentionBlock& block, float* operands);
   // The state over split `split`, for the queries whose position reaches it; others are left unset.

@@ -18,6 +18,10 @@ namespace {
 // All queries of the block at once: scores of a page, weights, and weights times values added to the state.
 template <class Arithmetic>
 struct BlockedAttention {
+  // Enough for full register tiles (5 of 14), few enough for their working memory (queries, scores, values: up to 1 KiB each per
+  // query) to stay in L2. 17 rows of 4 heads are one block.
+  static constexpr int kBlockQueries = 70;
+
   static void pack_queries(const AttentionBlock& block, float* operands) { Arithmetic::pack_queries(block, operands); }
 
   static void attend_split(const AttentionBlock& block, int split, const float* operands, float* scores, const AttentionState& state) {
@@ -88,6 +92,16 @@ void finish(const AttentionBlock& block, const AttentionState& state) {
   }
 }
 
+int block_queries(kv::KvType type) {
+  switch (type) {
+    case kv::KvType::kF16: return F16Attention::kBlockQueries;
+    case kv::KvType::kBF16: return Bf16Attention::kBlockQueries;
+    case kv::KvType::kF32: return F32Attention::kBlockQueries;
+    case kv::KvType::kQ8: return Q8Attention::kBlockQueries;
+  }
+  return 0;
+}
+
 void pack_queries(const AttentionBlock& block, float* operands) {
   switch (block.type) {
     case kv::KvType::kF16: return F16Attention::pack_queries(block, operands);
@@ -106,7 +120,7 @@ void attend_split(const AttentionBlock& block, int split, const float* operands,
   }
 }
 
-constexpr AttentionKernels kKernels = {pack_queries, attend_split, clear, merge, finish};
+constexpr AttentionKernels kKernels = {block_queries, pack_queries, attend_split, clear, merge, finish};
 
 }  // namespace
 

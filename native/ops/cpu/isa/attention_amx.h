@@ -14,6 +14,9 @@ namespace ragdraft::ops {
 namespace {
 
 struct TileAttention {
+  // 256 and some of the next: a page comes from memory once for so many, and what they hold stays in L2.
+  static constexpr int kBlockQueries = 272;
+
   // Words from query to query in operands: whole steps of 32 dimensions, 2 to a word.
   static RAGDRAFT_INLINE int operand_stride(const AttentionBlock& block) { return (block.head_dim + 31) / 32 * 16; }
 
@@ -39,21 +42,21 @@ struct TileAttention {
     memset(sums, 0, size_t(queries) * 16 * sizeof(float));
     for_each_page(block, split, [&](const KeyPage& page) {
       const int tiles = (queries - page.first_query + kTileRows - 1) / kTileRows;
+      FetchAhead ahead = fetch_ahead(block, page, tiles);
       for (int tile = 0, i = page.first_query; tile < tiles; ++tile, i += kTileRows) {
         const SoftmaxRows rows{.count = queries - i < kTileRows ? queries - i : kTileRows,
                                .maximum = state.maximum + i,
                                .sums = sums + 16 * i,
                                .out = state.out + i * kQueryStride,
                                .dims = block.padded_head_dim};
-        score(block, page, operands + i * operand_stride(block), scores);
-        const FetchAhead ahead = share_of(block, page, tile, tiles);
+        score(block, page, operands + i * operand_stride(block), scores, ahead);
         if (page.visible(i / block.group) < kPageTokens) {
           mask_scores(block, page, i, rows.count, scores);
-          weigh<true>(block, page, i, rows, scores, weights, ahead);
+          weigh<true>(block, page, i, rows, scores, weights);
         } else {
-          weigh<false>(block, page, i, rows, scores, weights, ahead);
+          weigh<false>(block, page, i, rows, scores, weights);
         }
-        add_values(block, page, weights, rows.out);
+        add_values(block, page, weights, rows.out, ahead);
       }
     });
     release_tiles();
@@ -62,13 +65,17 @@ struct TileAttention {
   }
 
  private:
-  static RAGDRAFT_INLINE FetchAhead share_of(const AttentionBlock& block, const KeyPage& page, int tile, int tiles) {
-    const int lines = page.ahead == 0 ? 0 : int(2 * block.block_bytes / 64), from = lines * tile / tiles;
-    return {reinterpret_cast<const std::byte*>(reinterpret_cast<uintptr_t>(page.keys) + page.ahead) + from * 64,
-            lines * (tile + 1) / tiles - from};
+  // The next page's tile, over the steps of `tiles` tiles of queries.
+  static RAGDRAFT_INLINE FetchAhead fetch_ahead(const AttentionBlock& block, const KeyPage& page, int tiles) {
+    if (page.ahead == 0) return {};
+    const int bytes = int(2 * block.block_bytes);
+    const int products = (block.padded_head_dim / 2 + kTileRows - 1) / kTileRows * 4 + block.padded_head_dim / 16 * 2;
+    const auto* from = reinterpret_cast<const std::byte*>(reinterpret_cast<uintptr_t>(page.keys) + page.ahead);
+    return {from, from + bytes, (bytes / 64 / (products * tiles) + 1) * 64};
   }
 
-  static RAGDRAFT_INLINE void score(const AttentionBlock& block, const KeyPage& page, const float* operands, float* scores) {
+  static RAGDRAFT_INLINE void score(const AttentionBlock& block, const KeyPage& page, const float* operands, float* scores,
+                                    FetchAhead& ahead) {
     const TileProduct<Bf16Dots> product{.left = operands,
                                         .left_stride = operand_stride(block) * 4,
                                         .block = page.keys,
@@ -77,11 +84,13 @@ struct TileAttention {
                                         .columns = kPageTokens,
                                         .result = scores,
                                         .result_stride = kPageTokens * 4,
-                                        .accumulate = false};
+                                        .accumulate = false,
+                                        .ahead = &ahead};
     product.multiply();
   }
 
-  static RAGDRAFT_INLINE void add_values(const AttentionBlock& block, const KeyPage& page, const uint16_t* weights, float* out) {
+  static RAGDRAFT_INLINE void add_values(const AttentionBlock& block, const KeyPage& page, const uint16_t* weights, float* out,
+                                         FetchAhead& ahead) {
     const TileProduct<Bf16Dots> product{.left = weights,
                                         .left_stride = kPageTokens * 2,
                                         .block = page.values,
@@ -90,7 +99,8 @@ struct TileAttention {
                                         .columns = block.padded_head_dim,
                                         .result = out,
                                         .result_stride = kQueryStride * 4,
-                                        .accumulate = true};
+                                        .accumulate = true,
+                                        .ahead = &ahead};
     product.multiply();
   }
 
@@ -106,11 +116,10 @@ struct TileAttention {
   // kMasked: some rows do not see all keys; the weights of those are exactly 0, whatever lies there.
   template <bool kMasked>
   static RAGDRAFT_INLINE void weigh(const AttentionBlock& block, const KeyPage& page, int first, const SoftmaxRows& rows,
-                                    const float* scores, uint16_t* weights, const FetchAhead& ahead) {
+                                    const float* scores, uint16_t* weights) {
     constexpr int32_t kOnes = 0x3f803f80;
     raise_maxima(scores, rows);
     for (int r = 0; r < rows.count; ++r) {
-      ahead.step(r, rows.count);
       const PageWeights weights_of(rows.maximum[r]);
       const int visible = kMasked ? page.visible((first + r) / block.group) : kPageTokens;
       F32x16 sum = F32x16::load(rows.sums + 16 * r);

@@ -22,6 +22,17 @@ struct Bf16Dots {
   }
 };
 
+// Lines of memory that will be read soon, fetched a few at a time between what keeps the core busy: bursts would wait for each other.
+struct FetchAhead {
+  const std::byte *next = nullptr, *end = nullptr;
+  int stride = 0;  // bytes of a step
+
+  RAGDRAFT_INLINE void step() {
+    const std::byte* until = end - next < stride ? end : next + stride;
+    for (; next < until; next += 64) prefetch_to_l2(next);
+  }
+};
+
 // For left operands of `queries` rows; `depth`: 32-bit rows of a K block.
 RAGDRAFT_INLINE TileConfig attention_tiles(int queries, int depth) {
   const int rows = queries < kTileRows ? queries : kTileRows, last = depth % kTileRows;
@@ -48,6 +59,8 @@ struct TileProduct {
   Sum* result;
   int64_t result_stride;
   bool accumulate;  // else the old result counts as 0
+
+  FetchAhead* ahead;
 
   RAGDRAFT_INLINE void multiply() const {
     int column = 0;
@@ -83,6 +96,7 @@ struct TileProduct {
     if constexpr (N > 1) add_step<N - 1, kA, kB>(right);
     load_tile<kB>(right + (N - 1) * kTileRowBytes, block_stride);
     Dots::template multiply<N - 1, kA, kB>();
+    ahead->step();
   }
   template <int N>
   static RAGDRAFT_INLINE void zero_sums() {

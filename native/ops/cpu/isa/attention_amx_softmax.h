@@ -77,14 +77,5 @@ RAGDRAFT_INLINE void raise_maxima(const float* scores, const SoftmaxRows& rows) 
   }
 }
 
-// Some lines of memory that will be read soon, fetched in as many steps as there are rows.
-struct FetchAhead {
-  const std::byte* from;
-  int lines;
-  RAGDRAFT_INLINE void step(int i, int steps) const {
-    for (int line = lines * i / steps; line < lines * (i + 1) / steps; ++line) prefetch(from + line * 64);
-  }
-};
-
 }  // namespace
 }  // namespace ragdraft::ops
