@@ -1,7 +1,6 @@
 #include "model/transformer.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "base/error.h"
 
@@ -10,9 +9,10 @@ namespace ragdraft::model {
 // Activations of one pass, [kMaxRows, ...] each.
 struct Transformer::Workspace {
   std::vector<std::shared_ptr<std::byte[]>> memory;
-  float *x, *q, *k, *v, *attended, *gate, *up;
+  float *x, *q, *k, *v, *attended, *gate, *up, *wanted_x;
   std::vector<TokenId> tokens;
   std::vector<kv::KvSpan> spans;
+  std::vector<int> wanted;  // rows whose logits are wanted
 
   Workspace(const Config& c, ops::Backend& backend) {
     const auto buffer = [&](int64_t columns) {
@@ -26,6 +26,7 @@ struct Transformer::Workspace {
     attended = buffer(int64_t(c.heads) * c.head_dim);
     gate = buffer(c.feed_forward);
     up = buffer(c.feed_forward);
+    wanted_x = buffer(c.embedding);
   }
 };
 
@@ -68,7 +69,7 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
   // Gather: rows of all sequences, one after the other.
   ws.tokens.clear();
   ws.spans.clear();
-  int wanted = 0;
+  ws.wanted.clear();
   for (const SequenceRows& part : batch) {
     const int rows = int(part.tokens.size());
     check(rows >= 1 && int(ws.tokens.size()) + rows <= kMaxRows, Code::kInvalidArgument, "a pass takes 1 to 256 rows");
@@ -81,7 +82,7 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     const Position length = part.sequence->length();
     ws.spans.push_back(part.selection ? part.selection->span(pages, first_row, rows, length) : kv::KvSpan{pages, first_row, rows, length});
     ws.tokens.insert(ws.tokens.end(), part.tokens.begin(), part.tokens.end());
-    wanted += part.logit_rows;
+    for (int r = rows - part.logit_rows; r < rows; r++) ws.wanted.push_back(first_row + r);
   }
   const int rows = int(ws.tokens.size());
   const kv::KvLayout& layout = batch.front().sequence->layout();
@@ -90,13 +91,14 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     backend_->linear(std::span(tasks.begin(), tasks.size()), input, rows, precision);
   };
 
-  backend_->embed(weights_.embedding, ws.tokens, ws.x);
+  backend_->begin_pass({ws.tokens, ws.spans, ws.wanted});
+  backend_->embed(*weights_.embedding, ws.tokens, ws.x);
   for (int i = 0; i < c.layers; i++) {
     if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(Code::kAborted, "the request was aborted");
     const LayerWeights& w = weights_.layers[size_t(i)];
     const auto normed = ops::LinearInput::rms_norm(ws.x, w.attention_norm.get(), c.norm_epsilon);
     const ops::LinearTask k{w.k.get(), w.k_bias.get(), ws.k}, v{w.v.get(), w.v_bias.get(), ws.v};
-    if (wanted == 0 && i == c.layers - 1) {  // nothing reads what follows: a prefill ends with the last layer's keys and values
+    if (ws.wanted.empty() && i == c.layers - 1) {  // nothing reads what follows: a prefill ends with the last layer's keys and values
       linear({k, v}, normed);
       backend_->rope_append_kv(layout, i, ws.spans, c.rope, 0, nullptr, ws.k, ws.v);
       break;
@@ -110,15 +112,11 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     linear({{w.down.get(), nullptr, ws.x, true}}, ops::LinearInput::swiglu(ws.gate, ws.up));
   }
 
-  if (wanted > 0) {  // only the wanted rows meet the output matrix, all of them in one pass
-    int row = 0;
-    for (size_t p = 0; p < batch.size(); p++) {
-      const int from = ws.spans[p].first_row + ws.spans[p].rows - batch[p].logit_rows;
-      std::memmove(ws.x + int64_t(row) * c.embedding, ws.x + int64_t(from) * c.embedding, size_t(batch[p].logit_rows) * size_t(c.embedding) * sizeof(float));
-      row += batch[p].logit_rows;
-    }
-    const ops::LinearTask output{weights_.output.get(), nullptr, logits};
-    backend_->linear({&output, 1}, ops::LinearInput::rms_norm(ws.x, weights_.output_norm.get(), c.norm_epsilon), wanted, precision);
+  if (!ws.wanted.empty()) {  // only the wanted rows meet the output matrix, all of them in one pass
+    const int wanted = int(ws.wanted.size());
+    const float* x = ws.x;
+    if (wanted < rows) backend_->gather(ws.x, ws.wanted, c.embedding, ws.wanted_x), x = ws.wanted_x;
+    backend_->logits(*weights_.output, ops::LinearInput::rms_norm(x, weights_.output_norm.get(), c.norm_epsilon), wanted, precision, logits);
   }
   for (const SequenceRows& part : batch) part.sequence->advance(int(part.tokens.size()));
 }

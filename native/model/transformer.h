@@ -35,7 +35,7 @@ class Transformer {
 
   const Config& config() const { return config_; }
   const ops::Backend& backend() const { return *backend_; }
-  // Memory of the packed matrices but for their draft copies; the embedding table in the file mapping is not counted.
+  // Memory of the packed matrices but for their draft copies; the embedding table is not counted.
   int64_t weight_bytes() const { return weight_bytes_; }
   // Memory of the draft copies; 0 without.
   int64_t copy_bytes() const { return copy_bytes_; }
@@ -53,7 +53,7 @@ class Transformer {
 
  private:
   struct Workspace;
-  const std::shared_ptr<const io::GgufFile> file_;  // the embedding stays mapped
+  const std::shared_ptr<const io::GgufFile> file_;  // stays mapped: the embedding may be read there
   const Config config_;
   const std::shared_ptr<ops::Backend> backend_;
   const Weights weights_;

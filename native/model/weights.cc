@@ -15,6 +15,7 @@ constexpr int64_t kLeastSaving = 10;  // a draft copy spares drafts a tenth of t
 struct WeightsLoader::Impl {
   struct Task {
     const io::TensorInfo* tensor;
+    int64_t bytes;  // that count as work
     std::function<void()> pack;
   };
   std::shared_ptr<const io::GgufFile> file;
@@ -45,7 +46,7 @@ struct WeightsLoader::Impl {
   }
   void add(const io::TensorInfo& tensor, std::function<void()> pack) {
     total += int64_t(tensor.bytes);
-    tasks.push_back({&tensor, std::move(pack)});
+    tasks.push_back({&tensor, int64_t(tensor.bytes), std::move(pack)});
   }
   void matrix(const std::string& name, int64_t rows, int64_t columns, std::unique_ptr<ops::Matrix>& out) {
     const io::TensorInfo& tensor = expect(name, {columns, rows});
@@ -77,7 +78,8 @@ WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Con
   Weights& w = load.weights;
   const int64_t q = int64_t(c.heads) * c.head_dim, kv = int64_t(c.kv_heads) * c.head_dim;
 
-  w.embedding = io::as_matrix(load.expect("token_embd.weight", {c.embedding, c.vocab}));
+  const io::TensorInfo& table = load.expect("token_embd.weight", {c.embedding, c.vocab});
+  load.tasks.push_back({&table, 0, [&w, &backend, &table] { w.embedding = backend.load_embedding(io::as_matrix(table)); }});
   w.layers.resize(size_t(c.layers));
   for (int i = 0; i < c.layers; i++) {
     LayerWeights& layer = w.layers[size_t(i)];
@@ -114,7 +116,7 @@ void WeightsLoader::step() {
   if (!done()) impl_->file->prefetch(*impl_->tasks[impl_->next].tensor);  // the disk reads while the cores pack
   task.pack();
   impl_->file->release(*task.tensor);  // the packed form is the one in use: the weights are to be in memory once
-  impl_->packed += int64_t(task.tensor->bytes);
+  impl_->packed += task.bytes;
 }
 
 Weights WeightsLoader::take() { return std::move(impl_->weights); }

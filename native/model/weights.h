@@ -21,7 +21,7 @@ struct LayerWeights {
 };
 
 struct Weights {
-  tensor::MatrixView embedding;  // [vocab, embedding], stays in the file mapping
+  std::unique_ptr<ops::EmbeddingTable> embedding;  // [vocab, embedding]
   std::vector<LayerWeights> layers;
   Vector output_norm;                   // [embedding]
   std::unique_ptr<ops::Matrix> output;  // [vocab, embedding]; the embedding itself where the file has no output.weight

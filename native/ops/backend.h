@@ -29,6 +29,21 @@ class Matrix {
   size_t draft_bytes = 0;  // what a product at Precision::kDraft reads: `bytes`, or less where there is a coarser form
 };
 
+// Token vectors by token id. Immutable.
+class EmbeddingTable {
+ public:
+  virtual ~EmbeddingTable() = default;
+  int64_t rows = 0, columns = 0;
+  size_t bytes = 0;  // memory that it holds; 0 where it is read in the file's mapping
+};
+
+// What differs from pass to pass, but for the sizes of arrays.
+struct Pass {
+  std::span<const TokenId> tokens;    // of every row
+  std::span<const kv::KvSpan> spans;  // cover all rows, in order
+  std::span<const int> wanted;        // rows whose logits are wanted, ascending
+};
+
 // How much of the weights a product reads. kDraft: of Q8_0 matrices the upper four bits, q ~ 16 (q + 128 >> 4) - 120.5, the middle of
 // the sixteen values that share them: half the bytes, about the error of Q4_0, no memory of its own. Of matrices with a draft copy
 // that copy. Others have no cheaper form and are read in full.
@@ -86,8 +101,15 @@ class Backend {
   // on. draft_copy_pays(source) must hold. Throws kOutOfMemory, and leaves the matrix as it was.
   virtual void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) = 0;
 
-  // out[r, :] = row tokens[r] of `table`, dequantised. table stays in the file mapping. tokens in [0, table.rows).
-  virtual void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) = 0;
+  // `source` stays mapped as long as the table lives. Throws kUnsupportedModel, kOutOfMemory.
+  virtual std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) = 0;
+
+  // Told before the first operation of a pass, which then are called with just these tokens, spans and rows. For backends that compute
+  // elsewhere and bring them there together. The arrays stay as they are until the pass ends. Throws kContextOverflow.
+  virtual void begin_pass(const Pass&) {}
+
+  // out[r, :] = row tokens[r] of `table`, dequantised. tokens in [0, table.rows).
+  virtual void embed(const EmbeddingTable& table, std::span<const TokenId> tokens, float* out) = 0;
 
   // All tasks share the input; rows >= 1. y never aliases an array of the input.
   virtual void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) = 0;
@@ -102,6 +124,12 @@ class Backend {
   // out: [rows, heads * head_dim] = softmax(scale * q k) v. Pages hold finite values wherever they were ever written, else zeros.
   virtual void attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale, const float* q,
                          float* out) = 0;
+
+  // out[i, :] = x[rows[i], :].  x, out: [.., columns], apart.
+  virtual void gather(const float* x, std::span<const int> rows, int columns, float* out);
+
+  // logits[r, :] = W x[r, :] in memory of the host, there when it returns. The last operation of a pass that wants any.
+  virtual void logits(const Matrix& output, const LinearInput& input, int rows, Precision precision, float* logits);
 };
 
 // Scalar, f64 accumulation, straight from the GGUF formats: the oracle of every other backend.

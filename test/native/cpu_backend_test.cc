@@ -83,7 +83,7 @@ TEST("embed gives the dequantised rows of its tokens, in their order, for every 
     const std::vector<TokenId> tokens = {49, 0, 7, 7, 31, 2, 48, 0, 12};
     for (const size_t count : {size_t(1), tokens.size()}) {
       std::vector<float> out(count * 256);
-      backend->embed(table.view(), {tokens.data(), count}, out.data());
+      backend->embed(*backend->load_embedding(table.view()), {tokens.data(), count}, out.data());
       for (size_t i = 0; i < count; ++i) {
         const std::vector<float> row = table.row(tokens[i]);
         CHECK_MSG(std::equal(row.begin(), row.end(), out.begin() + int64_t(i) * 256), tensor::info(type).name.data());
@@ -96,5 +96,20 @@ TEST("embed refuses tokens outside the table") {
   const auto backend = ops::make_cpu_backend(1);
   const testing::RandomMatrix table = testing::random_matrix(testing::DType::kF32, 5, 8, 1);
   std::vector<float> out(8);
-  for (const TokenId token : {-1, 5, INT32_MAX}) CHECK_THROWS(kInvalidArgument, backend->embed(table.view(), {&token, 1}, out.data()));
+  const auto embedding = backend->load_embedding(table.view());
+  for (const TokenId token : {-1, 5, INT32_MAX}) CHECK_THROWS(kInvalidArgument, backend->embed(*embedding, {&token, 1}, out.data()));
+}
+
+TEST("gather brings rows together; logits are the product, where the host wants them") {
+  const auto backend = ops::make_cpu_backend(1);
+  const testing::RandomMatrix weights = testing::random_matrix(testing::DType::kQ8_0, 20, 64, 1);
+  const std::vector<float> x = testing::random_floats(4 * 64, 2);
+  const std::vector<int> rows = {1, 3};
+  std::vector<float> gathered(2 * 64), logits(2 * 20), product(4 * 20);
+  backend->gather(x.data(), rows, 64, gathered.data());
+  const auto matrix = backend->pack(weights.view());
+  backend->logits(*matrix, {gathered.data()}, 2, ops::Precision::kFull, logits.data());
+  const ops::LinearTask task{matrix.get(), nullptr, product.data()};
+  backend->linear({&task, 1}, {x.data()}, 4, ops::Precision::kFull);
+  for (size_t i = 0; i < 2; i++) CHECK(std::equal(logits.begin() + int64_t(i) * 20, logits.begin() + int64_t(i + 1) * 20, product.begin() + rows[i] * 20));
 }

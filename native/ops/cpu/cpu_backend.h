@@ -23,7 +23,8 @@ class CpuBackend final : public Backend {
   // pack.cc, embed.cc, linear.cc
   std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override;
   void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override;
-  void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) override;
+  std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) override;
+  void embed(const EmbeddingTable& table, std::span<const TokenId> tokens, float* out) override;
   void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) override;
 
   // attention.cc, rope.cc

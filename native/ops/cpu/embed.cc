@@ -1,9 +1,15 @@
 #include "base/error.h"
 #include "ops/cpu/cpu_backend.h"
+#include "ops/mapped_embedding.h"
 
 namespace ragdraft::ops {
 
-void CpuBackend::embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) {
+std::unique_ptr<EmbeddingTable> CpuBackend::load_embedding(const tensor::MatrixView& source) {
+  return std::make_unique<MappedEmbedding>(source);
+}
+
+void CpuBackend::embed(const EmbeddingTable& embedding, std::span<const TokenId> tokens, float* out) {
+  const tensor::MatrixView& table = MappedEmbedding::view_of(embedding);
   for (const TokenId token : tokens)
     check(token >= 0 && token < table.rows, Code::kInvalidArgument, "token id outside the embedding table");
   const size_t row_bytes = tensor::row_bytes(table.type, table.columns);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "ops/mapped_embedding.h"
 #include "ops/ref/ref.h"
 
 namespace ragdraft::ops {
@@ -29,7 +30,11 @@ class ReferenceBackend final : public Backend {
   std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override { return std::make_unique<ref::RefMatrix>(source); }
   void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override { static_cast<ref::RefMatrix&>(matrix).add_draft_copy(source); }
 
-  void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) override { ref::embed(table, tokens, out); }
+  std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) override { return std::make_unique<MappedEmbedding>(source); }
+
+  void embed(const EmbeddingTable& table, std::span<const TokenId> tokens, float* out) override {
+    ref::embed(MappedEmbedding::view_of(table), tokens, out);
+  }
 
   void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) override {
     ref::linear(tasks, input, rows, precision);
