@@ -18,7 +18,7 @@ import { type Suite, type SuiteOptions, shortCount } from '../suite'
 const defaultTarget = 'llama-3.2-1b-q8_0'
 const defaultDrafters = ['self-q4']
 
-/** The target drafts for itself, with all of its weights or by their upper 4 bits. */
+/** The target drafts for itself, with all of its weights or by their upper 4 bits, in its own cache as `lossless` does. */
 const selfDrafters: Readonly<Record<string, 'full' | 'draft'>> = { self: 'full', 'self-q4': 'draft' }
 
 const plain = 'plain'
@@ -94,11 +94,13 @@ async function run(options: SuiteOptions): Promise<Row[]> {
     for (const name of options.drafters.length > 0 ? options.drafters : defaultDrafters) {
       const of = { target, model: modelLabel(file) }
       const own = selfDrafters[name]
-      if (own) await measureAll({ ...of, drafter: target, precision: own, setting: `drafter ${name}` }, options, rows)
+      if (own) await measureAll({ ...of, drafter: target, precision: own, catchesUp: false, setting: `drafter ${name}` }, options, rows)
       else {
         const drafterFile = await modelFile(name, options.log)
         const setting = `drafter ${modelLabel(drafterFile)}`
-        await withOpened(open(drafterFile), (drafter) => measureAll({ ...of, drafter, precision: 'full', setting }, options, rows))
+        await withOpened(open(drafterFile), (drafter) =>
+          measureAll({ ...of, drafter, precision: 'full', catchesUp: true, setting }, options, rows),
+        )
       }
     }
   })
@@ -113,6 +115,8 @@ interface Pair {
   readonly target: () => Promise<NativeModel>
   readonly drafter: () => Promise<NativeModel>
   readonly precision: 'full' | 'draft'
+  /** It must read what the target added to its accepted drafts. */
+  readonly catchesUp: boolean
   readonly model: string
   readonly setting: string
 }
@@ -143,7 +147,7 @@ async function openSequences({ target, drafter, precision }: Pair, depth: number
   }
   const sequences = [
     await open(targetModel, depth, 'full', 0),
-    // What the drafter reads by default: about 4,096 tokens of chunks, or 1/24 of the document where that is more. Another text.
+    // What a drafter reads by default: about 4,096 tokens of chunks, or 1/24 of the document where that is more. Another text.
     await open(drafterModel, Math.min(depth, Math.max(4096, Math.round(depth / 24))), precision, 1),
   ] as const
   const close = () => {
@@ -153,7 +157,7 @@ async function openSequences({ target, drafter, precision }: Pair, depth: number
 }
 
 async function measure(
-  { model, setting }: Pair,
+  { model, setting, catchesUp }: Pair,
   depth: number,
   kv: string,
   sequences: () => Promise<Sequences>,
@@ -181,7 +185,7 @@ async function measure(
       await add({ rows: draftLength + 1, setting, simulatedAcceptance, draftLength }, async ({ target, drafter }) => {
         const answers: SimulatedAnswer[] = []
         const measured = await repeat(runs, 1, async () => {
-          const answer = await simulatedAnswer(target, drafter, draftLength, simulatedAcceptance, tokens)
+          const answer = await simulatedAnswer(target, drafter, draftLength, simulatedAcceptance, tokens, catchesUp)
           answers.push(answer)
           return answer.ms / answer.tokens
         })
@@ -239,10 +243,11 @@ export async function simulatedAnswer(
   draftLength: number,
   acceptance: number,
   tokens: number,
+  catchesUp: boolean,
 ): Promise<SimulatedAnswer> {
   const [targetDepth, drafterDepth] = [target.length, drafter.length]
   let [stand, drafted, accepted] = [0, 0, 0]
-  let pending = 1 // tokens that the drafter has not read: 2 after a round whose drafts were all accepted
+  let pending = 1 // tokens that the drafter has not read: where it must catch up, 2 after a round whose drafts were all accepted
   const start = performance.now()
   while (stand < tokens) {
     for (let i = 0; i < draftLength; i++) {
@@ -256,7 +261,7 @@ export async function simulatedAnswer(
     accepted += good
     stand += good + 1 // the target's own token after the last good draft
     target.truncate(targetDepth + stand)
-    pending = Math.max(1, drafterDepth + stand - drafter.length + 1)
+    if (catchesUp) pending = Math.max(1, drafterDepth + stand - drafter.length + 1)
     drafter.truncate(Math.min(drafter.length, drafterDepth + stand))
   }
   const ms = performance.now() - start

@@ -33,13 +33,13 @@ interface Part {
 }
 
 const parts: readonly Part[] = [
-  { suite: engine, minutes: 15, run: (options) => measurePlans(plans, options) },
+  { suite: engine, minutes: 18, run: (options) => measurePlans(plans, options) },
   {
     suite: simulated,
-    minutes: 5,
+    minutes: 6,
     run: (options) => simulated.run({ ...options, ...simulated.defaults, kvs: ['bf16'], tokens: 96, runs: 1 }),
   },
-  { suite: answers, minutes: 4, run: (options) => answers.run({ ...options, ...answers.defaults, runs: 3 }) },
+  { suite: answers, minutes: 3, run: (options) => answers.run({ ...options, ...answers.defaults, runs: 3 }) },
   { suite: busy, minutes: 1, run: (options) => busy.run({ ...options, ...busy.defaults }) },
   { suite: load, minutes: 1, run: (options) => load.run({ ...options, ...load.defaults }) },
 ]

@@ -50,8 +50,10 @@ t.test('simulated answers consume drafts as the rate says, and leave both caches
   const [target, drafter] = [40, 20].map((depth) => ({ depth, sequence: native.createSequence({ contextTokens: 200, kv: 'f16' }) }))
   for (const { depth, sequence } of [target!, drafter!]) await prefill(sequence, randomTokens(depth, 250))
   const prints = [target!, drafter!].map(({ sequence }) => sequence.fingerprint())
-  const answer = (length: number, rate: number) => simulatedAnswer(target!.sequence, drafter!.sequence, length, rate, 30)
+  const answer = (length: number, rate: number, catchesUp = true) =>
+    simulatedAnswer(target!.sequence, drafter!.sequence, length, rate, 30, catchesUp)
   t.match(await answer(4, 1), { tokens: 30, drafted: 24, accepted: 24 }, 'all accepted: five tokens a round')
+  t.match(await answer(4, 1, false), { tokens: 30, drafted: 24, accepted: 24 }, 'also for a drafter that need not catch up')
   t.match(await answer(2, 0), { tokens: 30, drafted: 60, accepted: 0 }, 'none accepted: one token a round')
   const half = await answer(1, 0.5)
   t.ok(half.accepted > 0 && half.accepted < half.drafted)
