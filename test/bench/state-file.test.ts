@@ -1,8 +1,9 @@
 /** A state file of node-llama-cpp repeated: the file's own bytes, and what the peer makes of it. */
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import t from 'tap'
 import { Peer, peerMissing } from '../../bench/peers/peer'
-import { repeatState } from '../../bench/peers/state-file'
+import { repeatState, stateFileVersion } from '../../bench/peers/state-file'
 import { randomModel, temporary, tiny } from '../helpers/models'
 import { randomTokens } from '../helpers/native'
 
@@ -69,6 +70,12 @@ t.test('a file of another kind, a cut one and one with more behind it are refuse
   refused(good.subarray(0, -1), /4 bytes wanted/)
   refused(Buffer.concat([good, Buffer.from('.')]), /1 bytes too many/)
   refused(good, /2 tokens cannot be repeated to 1/, 1)
+  t.end()
+})
+
+t.test('the node-llama-cpp that is installed is the one whose files are known', (t) => {
+  const wanted = JSON.parse(fs.readFileSync(path.resolve(__dirname, '..', '..', 'bench', 'peers', 'package.json'), 'utf8'))
+  t.equal(wanted.dependencies['node-llama-cpp'], stateFileVersion)
   t.end()
 })
 
