@@ -13,29 +13,31 @@ class Duration {
   void add(double ms);
   bool known() const { return count_ > 0; }
   bool trusted() const { return count_ >= 3; }  // one outlier among them changes nothing
-  double ms() const;                            // known() must hold
+  double ms() const { return quartile_; }       // 0 before any sample
 
  private:
   static constexpr int kSamples = 7;
   std::array<double, kSamples> samples_{};
+  double quartile_ = 0;
   int count_ = 0, next_ = 0;
 };
 
-// rows: 1..kMaxVerifyRows, everywhere.
+// rows: 1..kMaxVerifyRows, everywhere. Each round adds to it once or twice and reads all of it: what is read is worked out when it
+// changes.
 class PassCost {
  public:
-  void add(int rows, double ms) { by_rows_[size_t(rows)].add(ms); }
+  void add(int rows, double ms);
   bool known(int rows) const { return by_rows_[size_t(rows)].known(); }
   bool trusted(int rows) const { return by_rows_[size_t(rows)].trusted(); }
 
   // Between and beyond measured row counts: straight lines that never fall. 0 before any measurement.
-  double ms(int rows) const;
+  double ms(int rows) const { return ms_[size_t(rows)]; }
   // What a pass costs at least, as far as it is known for sure.
   double lowest_ms(int rows) const;
 
  private:
-  double measured_ms(int rows) const;
   std::array<Duration, kMaxVerifyRows + 1> by_rows_{};
+  std::array<double, kMaxVerifyRows + 1> ms_{};
 };
 
 }  // namespace ragdraft::spec
