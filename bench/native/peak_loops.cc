@@ -39,6 +39,33 @@ RAGDRAFT_LOOP(fma_avx512, RAGDRAFT_FMA_ZMM)
 RAGDRAFT_LOOP(dot_int8_avx512, RAGDRAFT_INT8_ZMM)
 RAGDRAFT_LOOP(dot_bf16_avx512, RAGDRAFT_BF16_ZMM)
 
+#if defined(__linux__)
+
+// Six tiles of sums, [16][16], of tiles 6 and 7: latency (52) / cycles of a product (16), and some.
+constexpr int kTileChains = 6;
+
+struct alignas(64) TileConfig {
+  unsigned char palette = 1, start_row = 0, reserved[14] = {};
+  unsigned short row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  unsigned char rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+#define RAGDRAFT_TILE_LOOP(name, step)                                                                                          \
+  void name(long iterations) {                                                                                                   \
+    const TileConfig config;                                                                                                     \
+    asm volatile("ldtilecfg %1\n1:\n\t" step(0) step(1) step(2) step(3) step(4) step(5) "dec %0\n\tjnz 1b\n\ttilerelease"       \
+                 : "+r"(iterations)                                                                                              \
+                 : "m"(config)                                                                                                   \
+                 : "cc");                                                                                                        \
+  }
+#define RAGDRAFT_INT8_TILE(i) "tdpbssd %%tmm7, %%tmm6, %%tmm" #i "\n\t"
+#define RAGDRAFT_BF16_TILE(i) "tdpbf16ps %%tmm7, %%tmm6, %%tmm" #i "\n\t"
+
+RAGDRAFT_TILE_LOOP(dot_int8_amx, RAGDRAFT_INT8_TILE)
+RAGDRAFT_TILE_LOOP(dot_bf16_amx, RAGDRAFT_BF16_TILE)
+
+#endif
+
 #elif defined(__aarch64__) && defined(__GNUC__)
 
 constexpr int kChains = 24;  // latency 4 * units 4, and some
@@ -81,8 +108,8 @@ void multiply_add(long iterations) {
 std::vector<PeakLoop> peak_loops() {
   std::vector<PeakLoop> loops;
   // lanes: results of one instruction; depth: products summed in each.
-  const auto add = [&](const char* kind, const char* instruction, int lanes, int depth, void (*run)(long)) {
-    loops.push_back({kind, instruction, 2.0 * kChains * lanes * depth, run});
+  const auto add = [&](const char* kind, const char* instruction, int lanes, int depth, void (*run)(long), int chains = kChains) {
+    loops.push_back({kind, instruction, 2.0 * chains * lanes * depth, run});
   };
 #if defined(__x86_64__) && defined(__GNUC__)
   const ops::CpuFeatures cpu = ops::detect_cpu_features();
@@ -91,6 +118,10 @@ std::vector<PeakLoop> peak_loops() {
   if (cpu.avx512) add("f32", "vfmadd231ps zmm", 16, 1, fma_avx512);
   if (cpu.avx512) add("int8", "vpdpbusd zmm", 16, 4, dot_int8_avx512);
   if (cpu.avx512bf16) add("bf16", "vdpbf16ps zmm", 16, 2, dot_bf16_avx512);
+#if defined(__linux__)
+  if (cpu.amx) add("int8", "tdpbssd", 256, 64, dot_int8_amx, kTileChains);
+  if (cpu.amx) add("bf16", "tdpbf16ps", 256, 32, dot_bf16_amx, kTileChains);
+#endif
 #elif defined(__aarch64__) && defined(__GNUC__)
   add("f32", "fmla v.4s", 4, 1, fma_neon);
 #if defined(__ARM_FEATURE_DOTPROD)

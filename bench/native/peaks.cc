@@ -1,6 +1,7 @@
 // What this machine can do at most, as one line of JSON: reads of DRAM in GB/s, multiply-adds in GOP/s (two operations each).
 //   ragdraft_peaks [threads, default all] [MiB to read, default 2048] [repeats, default 8]
-// The buffer must be several times the last-level cache (a cyclic scan of more than it holds hits nothing). Peaks are of vector instructions; matrix units are not used.
+// The buffer must be several times the last-level cache (a cyclic scan of more than it holds hits nothing). Peaks are of the best
+// instruction for each type: of vectors or, where there are any, of tiles.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

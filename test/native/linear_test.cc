@@ -12,6 +12,7 @@
 
 using namespace ragdraft;
 using ops::LinearTask;
+using ops::Precision;
 using testing::DType;
 using testing::multiply;
 using testing::RandomMatrix;
@@ -149,6 +150,31 @@ TEST("a row's result is the same bits alone, among 1 to 17, 64 or 130 rows, on 1
     }
 }
 
+TEST("integer types have the same bits on every instruction set of AVX-512, 1 to 40 rows and 200: by vectors and by tiles") {
+  constexpr int64_t kOutputs = 40;
+  constexpr int kRows = 200;
+  std::vector<std::unique_ptr<ops::Backend>> backends;
+  for (const std::string& isa : ops::cpu_isas())
+    if (isa.starts_with("avx512") || isa == "amx") backends.push_back(ops::make_cpu_backend(2, isa));
+  std::vector<int> counts = {kRows};
+  for (int n = 1; n <= 40; ++n) counts.push_back(n);
+  for (const DType type : testing::kTypes)
+    for (const int64_t columns : {256, 512 * 3 + 256}) {  // a piece of a panel and less; several and a part of one
+      if (!testing::is_integer(type)) continue;
+      const RandomMatrix m = testing::random_matrix(type, kOutputs, columns, 31);
+      const std::vector<float> x = testing::random_floats(size_t(kRows * columns), 32);
+      for (const Precision precision : {Precision::kFull, Precision::kDraft})
+        for (const int n : counts) {
+          std::vector<float> first;
+          for (const auto& backend : backends) {
+            const std::vector<float> y = multiply(*backend, *backend->pack(m.view()), x.data(), n, precision);
+            if (first.empty()) first = y;
+            CHECK_MSG(std::memcmp(y.data(), first.data(), y.size() * sizeof(float)) == 0, label(backend->name(), m, n, 2));
+          }
+        }
+    }
+}
+
 TEST("bias and accumulation come once, after the sum: y = y + (sum + bias), nothing beyond the outputs is touched") {
   constexpr int64_t kOutputs = 37, kColumns = 256;
   for (const std::string& isa : ops::cpu_isas())
@@ -163,7 +189,7 @@ TEST("bias and accumulation come once, after the sum: y = y + (sum + bias), noth
         const LinearTask tasks[] = {{matrix.get(), bias.data(), with_bias.data()},
                                     {matrix.get(), nullptr, added.data(), true},
                                     {matrix.get(), bias.data(), both.data(), true}};
-        backend->linear(tasks, {x.data()}, rows, ops::Precision::kFull);
+        backend->linear(tasks, {x.data()}, rows, Precision::kFull);
         bool right = with_bias.back() == 42.0f;
         for (size_t i = 0; i < sum.size(); ++i) {
           const float biased = sum[i] + bias[i % kOutputs];
@@ -187,7 +213,7 @@ TEST("tasks of different types and sizes that share an input equal separate call
         together.emplace_back(size_t(rows) * size_t(matrices.back()->rows));
       }
       for (size_t i = 0; i < matrices.size(); ++i) tasks.push_back({matrices[i].get(), nullptr, together[i].data()});
-      backend->linear(tasks, {x.data()}, rows, ops::Precision::kFull);
+      backend->linear(tasks, {x.data()}, rows, Precision::kFull);
       for (size_t i = 0; i < matrices.size(); ++i) CHECK_MSG(together[i] == multiply(*backend, *matrices[i], x.data(), rows), isa);
     }
   }

@@ -10,19 +10,22 @@ namespace ragdraft::ops {
 // The input of a block of R rows (1..LinearKernels::block_rows), rows interleaved so that the kernel's broadcasts walk one stream;
 // row-major rows 4 KiB apart would fall into the same L1 sets. Integer formats read x ~ scale * quant.
 struct InputBlock {
+  int call_rows;         // of all blocks together
+  int first_row;         // of the block, in the call
   int rows;              // R
-  int8_t* quants;        // [columns / 4][R][4]
+  int8_t* quants;        // [columns / 4][R][4], or where the call's rows are many enough for tiles [columns / 32][R][32]
   float* scales;         // [columns / 32][R]
   float* scaled_sums;    // [columns / 32][R]  scale * sum of the quants, for formats with a minimum or a zero between two integers
   int32_t* minus8;       // [columns / 32][R]  -8 * sum of the quants: where a dot product of u - 8 starts
   int32_t* minus128;     // [columns / 32][R]  -128 * sum
   int32_t* minus32;      // [columns / 16][R]  -32 * sum of 16 quants
-  const float* floats;   // [columns][R]       float formats
+  const float* floats;   // [columns][stride]  float formats; R of them are read
+  int stride;
 };
 
-// y[r, i] = sum over k of w[i, k] x[r, k] (+ bias[i]) (+ the old y[r, i]); i = an output of the matrix.
-struct OutputBlock {
-  float* y;           // row 0 of the block
+// y[r, i] = sum over k of w[i, k] x[r, k] (+ bias[i]) (+ the old y[r, i]); r = a row of the call, i = an output of the matrix.
+struct LinearOutput {
+  float* y;           // row 0 of the call
   int64_t stride;     // floats from row to row
   const float* bias;  // or nullptr
   bool accumulate;
@@ -31,9 +34,11 @@ struct OutputBlock {
 struct LinearKernels {
   const char* isa;
   int block_rows;  // most rows that one pass over a panel serves
-  // Panels [first, last) of `weights` times the block. The sum of an element is one chain in ascending k for integer formats,
-  // two interleaved chains (even and odd k) for float formats, whatever the rows of the block: that makes rows bit-identical.
-  void (*multiply)(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const OutputBlock& output);
+  // Panels [first, last) of `weights` times the `count` blocks of a call, whose sizes differ by one row at most. The sum of an element
+  // is one chain in ascending k for integer formats, two interleaved chains (even and odd k) for float formats, whatever the rows of
+  // the block: that makes rows bit-identical.
+  void (*multiply)(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
+                   const LinearOutput& output);
   // Quantises one row of `columns` (a multiple of 32) floats into row `row` of `block`.
   // Per 32 columns: scale = max|x| / 127, quant = x * (127 / max|x|) to nearest even; below 1e-30 all quants are 0.
   void (*quantize)(const float* x, int64_t columns, int row, const InputBlock& block);

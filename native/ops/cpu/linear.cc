@@ -40,7 +40,9 @@ class Inputs {
   InputBlock block(int index, int64_t column = 0) const {
     const size_t elements = offset(index, column, columns_), groups = offset(index, column / kGroupInputs, columns_ / kGroupInputs);
     InputBlock b{};
-    b.rows = blocks_.size(index);
+    b.call_rows = blocks_.rows;
+    b.first_row = blocks_.first_row(index);
+    b.rows = b.stride = blocks_.size(index);
     b.floats = (interleave_ ? floats_ : source_.memory()) + elements;
     if (!integers_) return b;
     float* const group_arrays = words_ + size_t(blocks_.rows) * size_t(columns_) / 4;
@@ -105,7 +107,6 @@ struct Share {
 constexpr int64_t kPiecesPerThread = 32;      // so that a thread which a neighbour slows down holds up little
 constexpr int64_t kMinPieceBytes = 64 << 10;  // microseconds of work: far more than taking the next piece costs
 constexpr int64_t kMaxPieceBytes = 512 << 10;
-constexpr int64_t kPassBytes = 512 << 10;     // weights that stay in L2 while several row blocks pass over them
 constexpr int64_t kSerialInputs = 16 << 10;   // values converted before a worker would have woken up
 
 }  // namespace
@@ -141,6 +142,9 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& in
   };
   if (source.needs_factors()) for_each(rows, [&](int row, int) { source.prepare(row); });
   for_each(inputs.pieces(), [&](int piece, int) { inputs.convert(kernels_.linear, piece); });
+  std::vector<InputBlock> input_blocks;
+  input_blocks.reserve(size_t(blocks.count));
+  for (int index = 0; index < blocks.count; ++index) input_blocks.push_back(inputs.block(index));
 
   const auto multiply = [&](int piece) {
     size_t s = shares.size() - 1;
@@ -148,13 +152,8 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& in
     const Share& share = shares[s];
     const PackedWeights& weights = share.weights;
     const int64_t first = (piece - share.first_piece) * share.piece_panels, last = std::min(first + share.piece_panels, weights.panels);
-    const int64_t step = blocks.count == 1 ? last - first : std::max<int64_t>(1, kPassBytes / int64_t(weights.read_bytes));
-    for (int64_t from = first; from < last; from += step)
-      for (int index = 0; index < blocks.count; ++index) {
-        float* y = share.task->y + int64_t(blocks.first_row(index)) * weights.rows;
-        const OutputBlock output{y, weights.rows, share.task->bias, share.task->accumulate};
-        kernels_.linear.multiply(weights, from, std::min(from + step, last), inputs.block(index), output);
-      }
+    const LinearOutput output{share.task->y, weights.rows, share.task->bias, share.task->accumulate};
+    kernels_.linear.multiply(weights, first, last, input_blocks.data(), blocks.count, output);
   };
   ContiguousPieces dealt(pieces, pool_.threads());
   pool_.parallel_for(pool_.threads(), [&](int, int worker) {

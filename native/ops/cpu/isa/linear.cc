@@ -1,63 +1,96 @@
 // The linear kernels of one instruction set: the choice of format and rows, the epilogue, and the quantisation of inputs.
 #include "ops/cpu/isa/linear_float.h"
 #include "ops/cpu/isa/linear_integer.h"
+#include "ops/cpu/isa/linear_output.h"
 #include "ops/cpu/isa/simd.h"
 #include "ops/cpu/kernel_table.h"
+#if RAGDRAFT_HAS_TILES
+#include "ops/cpu/isa/linear_tiles.h"
+#endif
 
 namespace ragdraft::ops {
 namespace {
 
 // A row takes two accumulators (the running dot and the sum, or two chains of floats) of the 32 or 16 vector registers, which
 // are one (AVX-512), two (AVX2) or four (NEON) to an F32x16. Measured: more rows spill and gain nothing.
-constexpr int kBlockRows = RAGDRAFT_HAS_AVX512 ? 12 : 3;
+constexpr int kVectorRows = RAGDRAFT_HAS_AVX512 ? 12 : 3;
+#if RAGDRAFT_HAS_TILES
+constexpr int kBlockRows = kTileRows;
+#else
+constexpr int kBlockRows = kVectorRows;
+#endif
 
-// y = (old y) + (sum + bias), for the first `outputs` lanes. y, bias: of the panel's first output.
-RAGDRAFT_NOINLINE void finish_row(const float* sums, const float* bias, bool accumulate, int64_t outputs, float* y) {
-  if (outputs >= kPanelOutputs) {
-    F32x16 sum = F32x16::load(sums);
-    if (bias != nullptr) sum = sum + F32x16::load(bias);
-    store(y, accumulate ? F32x16::load(y) + sum : sum);
-    return;
-  }
-  for (int64_t i = 0; i < outputs; ++i) {
-    const float value = bias != nullptr ? sums[i] + bias[i] : sums[i];
-    y[i] = accumulate ? y[i] + value : value;
-  }
-}
+// Measured: calls of up to 12 rows wait for memory with vectors as with tiles, or longer with tiles.
+bool by_tiles(const InputBlock& block) { return RAGDRAFT_HAS_TILES && block.call_rows > kVectorRows; }
+
+constexpr int64_t kPassBytes = 512 << 10;  // weights that stay in L2 while several row blocks pass over them
 
 template <template <PackedFormat, int> class Kernel, PackedFormat kFormat, int R>
 RAGDRAFT_NOINLINE void multiply_rows(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input,
-                                     const OutputBlock& output) {
+                                     const LinearOutput& output) {
   for (int64_t index = first; index < last; ++index) {
     F32x16 sums[R];
     Kernel<kFormat, R>::sum_panel(weights, index, input, sums);
     float lanes[R][kPanelOutputs];
     RAGDRAFT_UNROLL
     for (int r = 0; r < R; ++r) store(lanes[r], sums[r]);
-    const int64_t column = index * kPanelOutputs;
-    const float* bias = output.bias != nullptr ? output.bias + column : nullptr;
-    for (int r = 0; r < R; ++r) finish_row(lanes[r], bias, output.accumulate, weights.rows - column, output.y + r * output.stride + column);
+    for (int r = 0; r < R; ++r) finish_row(lanes[r], index, weights.rows, input.first_row + r, output);
   }
 }
 
-// The instance for the block's rows, R .. kBlockRows.
+// The instance for the block's rows, R .. kVectorRows.
 template <template <PackedFormat, int> class Kernel, PackedFormat kFormat, int R = 1>
-void multiply_format(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const OutputBlock& output) {
+void multiply_block(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const LinearOutput& output) {
   if (input.rows == R) return multiply_rows<Kernel, kFormat, R>(weights, first, last, input, output);
-  if constexpr (R < kBlockRows) multiply_format<Kernel, kFormat, R + 1>(weights, first, last, input, output);
+  if constexpr (R < kVectorRows) multiply_block<Kernel, kFormat, R + 1>(weights, first, last, input, output);
 }
 
-void multiply(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const OutputBlock& output) {
+template <template <PackedFormat, int> class Kernel, PackedFormat kFormat>
+void multiply_blocks(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
+                     const LinearOutput& output) {
+  const int64_t fit = kPassBytes / int64_t(weights.read_bytes), step = count == 1 ? last - first : fit > 0 ? fit : 1;
+  for (int64_t from = first; from < last; from += step)
+    for (int b = 0; b < count; ++b) {
+      const int64_t to = last - from < step ? last : from + step;
+      multiply_block<Kernel, kFormat>(weights, from, to, blocks[b], output);
+    }
+}
+
+template <PackedFormat kFormat>
+void multiply_floats(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
+                     const LinearOutput& output) {
+  if (kBlockRows == kVectorRows) return multiply_blocks<FloatKernel, kFormat>(weights, first, last, blocks, count, output);
+  for (int b = 0; b < count; ++b) {  // what is one block for tiles may be two for vectors
+    const int upper = blocks[b].rows > kVectorRows ? blocks[b].rows / 2 : 0, lower = blocks[b].rows - upper;
+    InputBlock parts[2] = {blocks[b], blocks[b]};
+    parts[0].rows = lower;
+    parts[1].rows = upper;
+    parts[1].first_row += lower;
+    parts[1].floats += lower;
+    multiply_blocks<FloatKernel, kFormat>(weights, first, last, parts, upper > 0 ? 2 : 1, output);
+  }
+}
+
+template <PackedFormat kFormat>
+void multiply_integers(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
+                       const LinearOutput& output) {
+#if RAGDRAFT_HAS_TILES
+  if (by_tiles(blocks[0])) return multiply_tiles<kFormat>(weights, first, last, blocks, count, output);
+#endif
+  multiply_blocks<IntegerKernel, kFormat>(weights, first, last, blocks, count, output);
+}
+
+void multiply(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count, const LinearOutput& output) {
   switch (weights.format) {
-    case PackedFormat::kF32: return multiply_format<FloatKernel, PackedFormat::kF32>(weights, first, last, input, output);
-    case PackedFormat::kF16: return multiply_format<FloatKernel, PackedFormat::kF16>(weights, first, last, input, output);
-    case PackedFormat::kBF16: return multiply_format<FloatKernel, PackedFormat::kBF16>(weights, first, last, input, output);
-    case PackedFormat::kQ8_0: return multiply_format<IntegerKernel, PackedFormat::kQ8_0>(weights, first, last, input, output);
-    case PackedFormat::kQ4_0: return multiply_format<IntegerKernel, PackedFormat::kQ4_0>(weights, first, last, input, output);
-    case PackedFormat::kQ4_K: return multiply_format<IntegerKernel, PackedFormat::kQ4_K>(weights, first, last, input, output);
-    case PackedFormat::kQ5_K: return multiply_format<IntegerKernel, PackedFormat::kQ5_K>(weights, first, last, input, output);
-    case PackedFormat::kQ6_K: return multiply_format<IntegerKernel, PackedFormat::kQ6_K>(weights, first, last, input, output);
-    case PackedFormat::kQ8_0High: return multiply_format<IntegerKernel, PackedFormat::kQ8_0High>(weights, first, last, input, output);
+    case PackedFormat::kF32: return multiply_floats<PackedFormat::kF32>(weights, first, last, blocks, count, output);
+    case PackedFormat::kF16: return multiply_floats<PackedFormat::kF16>(weights, first, last, blocks, count, output);
+    case PackedFormat::kBF16: return multiply_floats<PackedFormat::kBF16>(weights, first, last, blocks, count, output);
+    case PackedFormat::kQ8_0: return multiply_integers<PackedFormat::kQ8_0>(weights, first, last, blocks, count, output);
+    case PackedFormat::kQ4_0: return multiply_integers<PackedFormat::kQ4_0>(weights, first, last, blocks, count, output);
+    case PackedFormat::kQ4_K: return multiply_integers<PackedFormat::kQ4_K>(weights, first, last, blocks, count, output);
+    case PackedFormat::kQ5_K: return multiply_integers<PackedFormat::kQ5_K>(weights, first, last, blocks, count, output);
+    case PackedFormat::kQ6_K: return multiply_integers<PackedFormat::kQ6_K>(weights, first, last, blocks, count, output);
+    case PackedFormat::kQ8_0High: return multiply_integers<PackedFormat::kQ8_0High>(weights, first, last, blocks, count, output);
   }
 }
 
@@ -75,7 +108,11 @@ void quantize(const float* x, int64_t columns, int row, const InputBlock& block)
     int8_t quants[kGroupInputs];
     store_s8(quants, lower);
     store_s8(quants + 16, upper);
-    for (int four = 0; four < 8; ++four) std::memcpy(block.quants + ((group * 8 + four) * rows + row) * 4, quants + 4 * four, 4);
+    if (by_tiles(block)) {
+      std::memcpy(block.quants + (group * rows + row) * kGroupInputs, quants, kGroupInputs);
+    } else {
+      for (int four = 0; four < 8; ++four) std::memcpy(block.quants + ((group * 8 + four) * rows + row) * 4, quants + 4 * four, 4);
+    }
 
     const int32_t lower_sum = reduce_add(lower), upper_sum = reduce_add(upper), sum = lower_sum + upper_sum;
     const int64_t at = group * rows + row;

@@ -40,13 +40,14 @@ struct FloatKernel {
     const uint8_t* panel = weights.data + size_t(index) * weights.panel_bytes + weights.low;
     const int64_t columns = weights.columns;
     const float* x = input.floats;
+    const int64_t stride = input.stride;
     F32x16 odd[R];
     RAGDRAFT_UNROLL
     for (int r = 0; r < R; ++r) sums[r] = odd[r] = F32x16::zero();
-    for (int64_t k = 0; k + 1 < columns; k += 2, x += 2 * R) {
+    for (int64_t k = 0; k + 1 < columns; k += 2, x += 2 * stride) {
       prefetch_weights<kFormat>(panel, k + kAhead);
       add_products<R>(load_weights<kFormat>(panel, k), x, sums);
-      add_products<R>(load_weights<kFormat>(panel, k + 1), x + R, odd);
+      add_products<R>(load_weights<kFormat>(panel, k + 1), x + stride, odd);
     }
     if (columns % 2 != 0) add_products<R>(load_weights<kFormat>(panel, columns - 1), x, sums);
     RAGDRAFT_UNROLL

@@ -25,6 +25,7 @@ struct I32x16 {
   __m512i v;
   static RAGDRAFT_INLINE I32x16 zero() { return {_mm512_setzero_si512()}; }
   static RAGDRAFT_INLINE I32x16 set1(int32_t x) { return {_mm512_set1_epi32(x)}; }
+  static RAGDRAFT_INLINE I32x16 load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 };
 struct U8x64 {
   __m512i v;
@@ -79,10 +80,13 @@ RAGDRAFT_INLINE float reduce_max(F32x16 a) {
   return _mm_cvtss_f32(_mm_max_ss(d, _mm_shuffle_ps(d, d, 1)));
 }
 
+RAGDRAFT_INLINE I32x16 operator+(I32x16 a, I32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+RAGDRAFT_INLINE F32x16 as_f32(I32x16 a) { return {_mm512_castsi512_ps(a.v)}; }  // the same bits
 RAGDRAFT_INLINE F32x16 to_f32(I32x16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 // `a` integral, in int32 range.
 RAGDRAFT_INLINE I32x16 to_i32(F32x16 a) { return {_mm512_cvttps_epi32(a.v)}; }
 RAGDRAFT_INLINE int32_t reduce_add(I32x16 a) { return _mm512_reduce_add_epi32(a.v); }
+RAGDRAFT_INLINE void store(uint8_t* p, U8x64 a) { _mm512_storeu_si512(p, a.v); }
 // Lanes modulo 256.
 RAGDRAFT_INLINE void store_s8(int8_t* p, I32x16 a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v)); }
 
@@ -93,6 +97,8 @@ RAGDRAFT_INLINE I32x16 dot_s8u8(I32x16 acc, U8x64 v, int32_t x) { return {_mm512
 // dot_u8s8 for w <= 127, x >= -127: cheaper where the instruction set saturates.
 RAGDRAFT_INLINE I32x16 dot_u7s8(I32x16 acc, U8x64 w, int32_t x) { return dot_u8s8(acc, w, x); }
 
+// Per byte, modulo 256.
+RAGDRAFT_INLINE U8x64 subtract(U8x64 a, uint8_t b) { return {_mm512_sub_epi8(a.v, _mm512_set1_epi8(char(b)))}; }
 // Per byte: a & 15, a >> 4.
 RAGDRAFT_INLINE U8x64 low4(U8x64 a) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(0x0f))}; }
 RAGDRAFT_INLINE U8x64 high4(U8x64 a) { return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(0x0f))}; }
