@@ -5,10 +5,10 @@
 
 namespace ragdraft::tensor {
 
-// Rounds a row of `columns` (a multiple of 32) weights to Q4_0 blocks in `out`, row_bytes(kQ4_0, columns). Of five scales around the one
-// that makes the largest weight a level, each fitted to the levels it leads to, a block takes the one of least squared error: 6 %
-// less error on normal weights than the largest weight alone gives, and within half a percent of the best scale there is.
-// A block with a NaN or an infinity becomes NaN. Scales end where f16 does: weights up to 2^-22 become 0, beyond 500,000 the largest level.
+// Rounds a row of `columns` (a multiple of 32) weights to Q4_0 blocks in `out`, row_bytes(kQ4_0, columns). Of three scales around the one
+// that makes the largest weight a level, each fitted to the levels it leads to, a block takes the one of least squared error: 5 %
+// less error on normal weights than the largest weight alone gives, 1 % more than the best scale there is.
+// A block with a NaN or an infinity becomes NaN. Scales end where f16 does: weights up to 2^-22 become 0, those beyond 2^19 are cut off.
 void quantize_q4_0(const float* row, int64_t columns, std::byte* out) noexcept;
 
 }  // namespace ragdraft::tensor

@@ -59,7 +59,7 @@ double sum_of_blocks(const std::vector<float>& x, const std::function<double(int
 
 }  // namespace
 
-TEST("Q4_0 of normal weights errs less than with the largest weight as a level, and at most 1 % more than with the best of 600 scales") {
+TEST("Q4_0 of normal weights errs less than with the largest weight as a level, and at most 1.5 % more than with the best of 600 scales") {
   for (const bool cubed : {false, true}) {  // cubed: few large weights, many small ones
     std::vector<float> x = testing::random_floats(2000 * kBlock, 5);
     if (cubed)
@@ -74,7 +74,7 @@ TEST("Q4_0 of normal weights errs less than with the largest weight as a level, 
       return least;
     });
     const std::string what = std::to_string(std::sqrt(error / naive)) + " of the naive error, " + std::to_string(std::sqrt(error / best)) + " of the least";
-    CHECK_MSG(std::sqrt(error) < (cubed ? 0.985 : 0.95) * std::sqrt(naive) && std::sqrt(error) < 1.01 * std::sqrt(best), what);
+    CHECK_MSG(std::sqrt(error) < (cubed ? 0.985 : 0.95) * std::sqrt(naive) && std::sqrt(error) < 1.015 * std::sqrt(best), what);
   }
 }
 
