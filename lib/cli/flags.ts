@@ -37,7 +37,11 @@ export const flags = {
   'top-k': { type: 'string', value: 'N', help: 'sample among the N likeliest tokens (default: 0 = all)', option: 'topK' },
   'top-p': { type: 'string', value: 'P', help: 'sample within this probability mass (default: 1)', option: 'topP' },
   'min-p': { type: 'string', value: 'P', help: 'drop tokens below P times the likeliest (default: 0)', option: 'minP' },
-  seed: { type: 'string', value: 'S', help: 'of the random numbers (default: 0)' },
+  seed: {
+    type: 'string',
+    value: 'S',
+    help: 'of the random numbers (default: 0); lossless and paper need a fixed --draft-length to give the same text again',
+  },
   stop: { type: 'string', value: 'TEXT', multiple: true, help: 'end the answer before this text; may be given several times' },
   context: { type: 'string', value: 'N', help: 'tokens of context (default: what the document needs)', option: 'contextTokens' },
   kv: { type: 'string', value: 'TYPE', help: `number type of the KV cache: ${kvTypes.join(', ')} (default: f16)` },
@@ -49,6 +53,30 @@ export const flags = {
 } as const satisfies Record<string, Flag>
 
 export type FlagName = keyof typeof flags
+
+/** What a command takes that asks a document of the user's own, in the order of its help. */
+export const questionFlags = [
+  'model',
+  'drafter',
+  'mode',
+  'eta',
+  'draft-length',
+  'no-ngram',
+  'draft-weights',
+  'draft-copy',
+  'max-tokens',
+  'temperature',
+  'top-k',
+  'top-p',
+  'min-p',
+  'seed',
+  'stop',
+  'context',
+  'kv',
+  'threads',
+  'device',
+] as const satisfies readonly FlagName[]
+
 export type Values = { readonly [Name in FlagName]?: string | boolean | string[] | undefined }
 
 export function flagHelp(names: readonly FlagName[]): string {

@@ -1,5 +1,5 @@
 import type { Command } from '../command'
-import { askOptions } from '../flags'
+import { askOptions, questionFlags } from '../flags'
 import { interruptSignal, UsageError } from '../io'
 import { documentInput, modelPath, openDocument } from '../open-document'
 import { progressView } from '../progress'
@@ -9,29 +9,7 @@ export const ask: Command = {
   name: 'ask',
   operands: ['FILE', 'QUESTION'],
   summary: 'Read a text file ("-": standard input) and answer one question about it.',
-  flags: [
-    'model',
-    'drafter',
-    'mode',
-    'eta',
-    'draft-length',
-    'no-ngram',
-    'draft-weights',
-    'draft-copy',
-    'max-tokens',
-    'temperature',
-    'top-k',
-    'top-p',
-    'min-p',
-    'seed',
-    'stop',
-    'context',
-    'kv',
-    'threads',
-    'device',
-    'json',
-    'help',
-  ],
+  flags: [...questionFlags, 'json', 'help'],
   notes:
     'The answer is on standard output; progress, citations ([start, end) in characters) and statistics are on standard error.\n' +
     'The times include reading the document: prefillMs is the prefill of the document and of the question.',

@@ -3,7 +3,7 @@ import { RagdraftError } from '../../errors'
 import type { Turn } from '../../options'
 import type { DocumentSession } from '../../session/document-session'
 import type { Command, Invocation } from '../command'
-import { askOptions } from '../flags'
+import { askOptions, questionFlags } from '../flags'
 import { Interrupted, interruptSignal, UsageError } from '../io'
 import { documentInput, modelPath, openDocument } from '../open-document'
 import { progressView } from '../progress'
@@ -89,28 +89,7 @@ export const chat: Command = {
   name: 'chat',
   operands: ['FILE'],
   summary: 'Read a text file once, then answer questions from standard input, one per line.',
-  flags: [
-    'model',
-    'drafter',
-    'mode',
-    'eta',
-    'draft-length',
-    'no-ngram',
-    'draft-weights',
-    'draft-copy',
-    'max-tokens',
-    'temperature',
-    'top-k',
-    'top-p',
-    'min-p',
-    'seed',
-    'stop',
-    'context',
-    'kv',
-    'threads',
-    'device',
-    'help',
-  ],
+  flags: [...questionFlags, 'help'],
   notes: 'Earlier questions and answers stay in the conversation. Ctrl-C stops an answer, twice at the prompt leaves.',
   async run(invocation) {
     const { io, positionals } = invocation
