@@ -122,7 +122,7 @@ Napi::Value Addon::evaluate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   std::shared_ptr<engine::Session> session = SequenceHandle::get(info[0], "sequence");
   std::vector<TokenId> tokens = tokens_argument(info[1], "tokens");
-  const int rows = integer_argument(info[2], "rows", 0, engine::Model::kMaxRows);
+  const int rows = integer_argument(info[2], "rows", 0, engine::kMaxEvaluatedRows);
   auto channel = std::make_shared<Channel>(env, "ragdraft:evaluate", std::initializer_list{function_argument(info[3], "onDone")});
   auto done = report<std::vector<float>>(channel, 0, [](Napi::Env env, const std::vector<float>& logits, bool failed) -> Napi::Value {
     if (failed) return env.Undefined();

@@ -98,7 +98,7 @@ class Evaluate final : public Job {
   Evaluate(std::shared_ptr<Session> session, std::vector<TokenId> tokens, int rows, Done<std::vector<float>> done)
       : lease_(std::move(session)), tokens_(std::move(tokens)), rows_(rows), done_(std::move(done)) {
     check_room(*lease_.operator->(), tokens_.size());
-    check(rows >= 0 && rows <= 64, Code::kInvalidArgument, "logits are to be had for 0 to 64 rows");
+    check(rows >= 0 && rows <= kMaxEvaluatedRows, Code::kInvalidArgument, "logits of too many rows are asked for");
   }
   bool step() override {
     logits_.resize(size_t(rows_) * size_t(lease_->model->config().vocab));

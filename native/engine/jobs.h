@@ -34,7 +34,9 @@ std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backe
 // what whole passes wrote. Throws kBusy, kContextOverflow.
 std::shared_ptr<Job> prefill_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, Progress progress, Done<std::monostate> done);
 
-// Appends `tokens` (1..Transformer::kMaxRows) in one pass; result: the logits of the last `rows` (0..64) of them, [rows, vocab].
+inline constexpr int kMaxEvaluatedRows = 64;  // 40 MB of logits at 150,000 tokens
+// Appends `tokens` (1..Transformer::kMaxRows) in one pass; result: the logits of the last `rows` (0..kMaxEvaluatedRows) of them,
+// [rows, vocab].
 // Throws kBusy, kContextOverflow, kInvalidArgument.
 std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, int rows, Done<std::vector<float>> done);
 

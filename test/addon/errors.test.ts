@@ -68,6 +68,7 @@ t.test('handles: foreign objects, wrong methods, use after close', async (t) => 
   t.throws(() => raw.prefill(sequence, [1, 2], nothing, nothing), invalid)
   t.throws(() => raw.prefill(sequence, new Float32Array(2), nothing, nothing), invalid)
   t.throws(() => raw.evaluate(sequence, new Int32Array(2), 'two', nothing), invalid)
+  for (const rows of [-1, 65]) t.throws(() => raw.evaluate(sequence, new Int32Array(100), rows, nothing), invalid)
   await t.rejects(evaluate(sequence, [], 0), invalid)
   await t.rejects(evaluate(sequence, [1], 2), invalid)
   await t.rejects(prefill(sequence, [tiny.vocab]), invalid)
