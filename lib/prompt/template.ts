@@ -1,7 +1,7 @@
-import { Template } from '@huggingface/jinja'
 import { RagdraftError } from '../errors'
 import { type GgufMetadata, optionalString } from '../tokenizer/metadata'
 import type { Tokenizer } from '../tokenizer/tokenizer'
+import { jinja } from './jinja'
 import type { Segment, Untrusted } from './segments'
 import { strftime } from './strftime'
 
@@ -17,7 +17,7 @@ export interface ChatTemplate {
   readonly source: string | null
   /**
    * The prompt in order, neighbouring strings joined. Every untrusted text of `messages` occurs exactly once.
-   * @throws ERR_CHAT_TEMPLATE if the template fails or does not print each untrusted text exactly once.
+   * @throws ERR_CHAT_TEMPLATE if the template fails, does not come to an end, or does not print each untrusted text exactly once.
    */
   render(messages: readonly Message[], tokenizer: Tokenizer): Segment[]
 }
@@ -31,9 +31,6 @@ export interface ChatTemplateOptions {
   readonly date?: Date
 }
 
-// The engine's own strftime_now reads the clock and the locale, and can only be replaced from within a template. The line break
-// belongs to this statement (trim_blocks): the template begins where it would without it.
-const kClock = '{% set strftime_now = ragdraft_strftime %}\n'
 const kDate = new Date(Date.UTC(2024, 6, 26, 12))
 
 /** The template of a GGUF file (`tokenizer.chat_template`), the plain layout if it has none. @throws as {@link chatTemplate} */
@@ -54,7 +51,7 @@ export const plainTemplate: ChatTemplate = Object.freeze({
  * @throws ERR_CHAT_TEMPLATE if the source does not parse.
  */
 export function chatTemplate(source: string, { date = kDate }: ChatTemplateOptions = {}): ChatTemplate {
-  const template = guarded('does not parse', () => new Template(kClock + source))
+  const template = guarded('does not parse', () => jinja(source))
   return Object.freeze({
     source,
     render(messages: readonly Message[], tokenizer: Tokenizer): Segment[] {
@@ -67,12 +64,10 @@ export function chatTemplate(source: string, { date = kDate }: ChatTemplateOptio
         content: content.map((part) => (isString(part) ? part : `${stem}${slots.push(part) - 1}e`)).join(''),
       }))
       const rendered = guarded('failed', () =>
-        template.render({
-          ...variables,
-          messages: plain,
-          add_generation_prompt: true,
-          ragdraft_strftime: (format: string) => strftime(date, format),
-        }),
+        template.render(
+          { ...variables, messages: plain, add_generation_prompt: true, strftime_now: (format: string) => strftime(date, format) },
+          plain.length,
+        ),
       )
       return fillSlots(rendered, stem, slots)
     },

@@ -133,6 +133,41 @@ t.test('templates that fail or garble a message give ERR_CHAT_TEMPLATE', (t) => 
   t.end()
 })
 
+t.test('a template that goes on and on gives ERR_CHAT_TEMPLATE in bounded time and memory', (t) => {
+  const endless = /^The model's chat template failed: it does not come to an end/
+  const long = /too long/
+  const doubling = "{% set n = namespace(s='x') %}{% for i in range(64) %}{% set n.s = n.s + n.s %}{% endfor %}"
+  const cases: [string, string, RegExp][] = [
+    ['a large range', '{% for i in range(1000000000000) %}x{% endfor %}', long],
+    ['a range with all arguments', '{% for i in range(0, 1000000000, 1) %}x{% endfor %}', long],
+    ['loops in loops', '{% for i in range(1000) %}{% for j in range(1000) %}{% endfor %}{% set x = i %}{% endfor %}'.repeat(9), endless],
+    ['empty loops', '{% set r = range(100000) %}{% for i in r %}{% for j in r %}{% endfor %}{% endfor %}', endless],
+    ['a string that doubles', doubling, endless],
+    ['a list that doubles', doubling.replace("'x'", '[1]'), endless],
+    ['a macro that calls itself', '{% macro m(x) %}{{ m(x) }}{{ m(x) }}{% endmacro %}{{ m(1) }}', /failed/],
+  ]
+  for (const [what, source, message] of cases)
+    t.throws(() => prompt(source, llama3, [user('Hi')]), { code: 'ERR_CHAT_TEMPLATE', message }, what)
+  t.end()
+})
+
+t.test('a conversation may be long', (t) => {
+  const turns = Array.from({ length: 500 }, (_, i) => [user(`q${i}`), assistant(`a${i}`)]).flat()
+  for (const name of ['llama-3.1', 'llama-3.2']) t.ok(prompt(fixture(name), llama3, [...turns, user('Who?')]).ids.length > 10_000, name)
+  t.ok(prompt(fixture('qwen2.5'), qwen2, [...turns, user('Who?')]).ids.length > 5000)
+  const searching =
+    '{% for m in messages %}{% for n in messages[loop.index0:] %}{% if n.role == m.role %}{% endif %}{% endfor %}{{ m.content }}{% endfor %}'
+  t.ok(prompt(searching, qwen2, [...turns.slice(0, 300), user('Who?')]).ids.length > 300, 'and looked through for every message')
+  t.end()
+})
+
+t.test('what templates call', (t) => {
+  const source = '{{ range(3) | list }}{{ range(2, 8, 3) }}{{ range(3, 0, -2) }}{{ True }}{{ none is none }}{{ range(5, 1) | length }}'
+  t.equal(prompt(`${source}{{ messages[0].content }}`, qwen2, [user('Hi')]).text, '[0, 1, 2][2, 5][3, 1]truetrue0Hi')
+  t.throws(() => prompt('{{ range(1, 2, 0) }}', qwen2, [user('Hi')]), { code: 'ERR_CHAT_TEMPLATE', message: /step must not be zero/ })
+  t.end()
+})
+
 t.test('keeps the white space at the start of a template', (t) => {
   for (const start of ['\n', ' ', '\n\n  ']) {
     t.equal(prompt(`${start}x{{ messages[0].content }}`, qwen2, [user('Hi')]).text, `${start}xHi`)
