@@ -44,7 +44,7 @@ struct ByteProduct {
       U8x64 vectors[N];
       RAGDRAFT_UNROLL
       for (int n = 0; n < N; ++n) {
-        prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(vectors_at + 64 * n) + next));
+        prefetch_to_l2(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(vectors_at + 64 * n) + next));
         vectors[n] = U8x64::load(vectors_at + 64 * n);
       }
       RAGDRAFT_UNROLL
@@ -81,7 +81,7 @@ struct ByteArithmetic {
   static RAGDRAFT_INLINE void prefetch_scales(const AttentionBlock& block, const std::byte* elements, uintptr_t ahead) {
     const uintptr_t at = reinterpret_cast<uintptr_t>(scales(block, elements)) + ahead;
     RAGDRAFT_UNROLL
-    for (int line = 0; line < kPageTokens * int(sizeof(float)); line += 64) prefetch(reinterpret_cast<const void*>(at + uintptr_t(line)));
+    for (int line = 0; line < kPageTokens * int(sizeof(float)); line += 64) prefetch_to_l2(reinterpret_cast<const void*>(at + uintptr_t(line)));
   }
 
   // Dimensions behind head_dim are 0 in the query, so that what stands there in keys does not matter.

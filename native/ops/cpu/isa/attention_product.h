@@ -107,7 +107,7 @@ RAGDRAFT_INLINE void Product<Operand>::multiply_tile(int row, int column) const 
   for (int step = 0; step < steps; ++step, vectors_at += block_stride, x += Operand::kWords) {
     RAGDRAFT_UNROLL
     for (int line = 0; line < kStepBytes; line += 64) {
-      prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(vectors_at) + next + uintptr_t(line)));
+      prefetch_to_l2(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(vectors_at) + next + uintptr_t(line)));
     }
     typename Operand::Vector vectors[N];
     RAGDRAFT_UNROLL

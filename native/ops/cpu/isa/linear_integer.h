@@ -14,7 +14,6 @@ namespace ragdraft::ops {
 namespace {
 
 constexpr int kSuperGroups = 8;      // groups of 32 inputs in a super-block of 256
-constexpr int64_t kAheadGroups = 8;  // prefetch distance: 4 KiB of an 8-bit panel
 
 // One panel, at the start of its planes.
 struct IntegerPanel {
@@ -89,12 +88,17 @@ RAGDRAFT_INLINE void add_group(const IntegerPanel& panel, int64_t group, const I
   }
 }
 
+// Prefetch distance: 2 KiB of both planes together. Half and twice as much are slower on Sapphire Rapids: so far ahead are the
+// hardware's prefetchers in a plane, and with it lines come from L2.
+template <PackedFormat kFormat>
+constexpr int64_t kAheadGroups = 2048 / (kLowBytes + kHighBytes<kFormat>);
+
 // Panels follow each other, planes do not: the lines after a plane's end are those of the same plane in the next panel.
 template <PackedFormat kFormat>
 RAGDRAFT_INLINE void prefetch_group(const IntegerPanel& panel, const IntegerPanel& next, int64_t group, int64_t groups) {
-  const bool here = group + kAheadGroups < groups;
+  const bool here = group + kAheadGroups<kFormat> < groups;
   const IntegerPanel& from = here ? panel : next;
-  const int64_t ahead = here ? group + kAheadGroups : group + kAheadGroups - groups;
+  const int64_t ahead = here ? group + kAheadGroups<kFormat> : group + kAheadGroups<kFormat> - groups;
   RAGDRAFT_UNROLL
   for (int line = 0; line < kLowBytes; line += 64) prefetch(from.low + ahead * kLowBytes + line);
   RAGDRAFT_UNROLL

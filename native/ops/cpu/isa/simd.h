@@ -90,7 +90,9 @@ RAGDRAFT_INLINE F32x16 exp(F32x16 x) {
   return scale_pow2(p, n);
 }
 
-// Brings the 64-byte line at `address` closer.
+// Bring the 64-byte line at `address` closer. A core has few buffers for lines on their way into L1 (16 on Sapphire Rapids: 9 GB/s if
+// each waits for DRAM, half of what the core can read), and many for L2. So prefetch() asks for lines that the hardware's prefetchers
+// are bringing to L2 anyway, prefetch_to_l2() early for those they would not look for.
 RAGDRAFT_INLINE void prefetch(const void* address) {
 #if defined(__GNUC__)
   __builtin_prefetch(address, 0, 3);
@@ -100,8 +102,6 @@ RAGDRAFT_INLINE void prefetch(const void* address) {
   (void)address;
 #endif
 }
-
-// The same, as near as the second cache: leaves the first one's few places for lines on their way to what is read now.
 RAGDRAFT_INLINE void prefetch_to_l2(const void* address) {
 #if defined(__GNUC__)
   __builtin_prefetch(address, 0, 2);
