@@ -20,11 +20,11 @@ std::unique_ptr<Matrix> CpuBackend::pack(const tensor::MatrixView& source) {
   packed = plan_layout(source.type, source.rows, source.columns);
   matrix->rows = source.rows;
   matrix->columns = source.columns;
-  matrix->bytes = size_t(packed.panels) * packed.panel_bytes;
+  matrix->bytes = packed.bytes;
   matrix->memory = allocate_zeroed(matrix->bytes);
   auto* data = reinterpret_cast<uint8_t*>(matrix->memory.get());
   packed.data = data;
-  const auto pack_one = [&](int index, int) { pack_panel(source, packed, index, data + size_t(index) * packed.panel_bytes); };
+  const auto pack_one = [&](int index, int) { pack_panel(source, packed, index, data); };
   pool_.parallel_for(int(packed.panels), pack_one);
   matrix->draft = draft_view(packed);
   matrix->draft_bytes = size_t(packed.panels) * matrix->draft.read_bytes;
@@ -35,14 +35,14 @@ void CpuBackend::add_draft_copy(Matrix& matrix, const tensor::MatrixView& source
   auto* packed = dynamic_cast<PackedMatrix*>(&matrix);
   check(packed != nullptr && draft_copy_pays(source), Code::kInternal, "a matrix that cannot have a draft copy");
   PackedWeights copy = plan_layout(tensor::DType::kQ4_0, source.rows, source.columns);
-  const size_t bytes = size_t(copy.panels) * copy.panel_bytes;
+  const size_t bytes = copy.bytes;
   std::shared_ptr<std::byte[]> memory = allocate_zeroed(bytes);
   auto* data = reinterpret_cast<uint8_t*>(memory.get());
   copy.data = data;
   pool_.parallel_for(int(copy.panels), [&](int index, int) {
     const int64_t first = int64_t(index) * kPanelOutputs, rows = std::min<int64_t>(kPanelOutputs, source.rows - first);
     const std::vector<std::byte> blocks = draft_copy_rows(source, first, rows);
-    pack_panel({tensor::DType::kQ4_0, rows, source.columns, blocks.data()}, copy, 0, data + size_t(index) * copy.panel_bytes);
+    pack_panel({tensor::DType::kQ4_0, rows, source.columns, blocks.data()}, copy, 0, data + size_t(index) * copy.panel_step);
   });
   packed->draft = copy;
   packed->copy_memory = std::move(memory);

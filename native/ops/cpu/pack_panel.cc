@@ -139,19 +139,20 @@ void pack_floats(const uint8_t* rows, size_t row_bytes, int outputs, int64_t col
 
 }  // namespace
 
-void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* panel) {
+void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* data) {
+  uint8_t *const panel = data + size_t(index) * layout.panel_step, *const low = data + layout.low + size_t(index) * layout.low_step;
   const size_t row_bytes = tensor::row_bytes(source.type, source.columns);
   const auto* rows = reinterpret_cast<const uint8_t*>(source.data) + size_t(index) * kPanelOutputs * row_bytes;
   const int64_t left = source.rows - index * kPanelOutputs;
   const int outputs = int(left < kPanelOutputs ? left : kPanelOutputs);
-  if (layout.format == PackedFormat::kF32) return pack_floats<uint32_t>(rows, row_bytes, outputs, source.columns, panel + layout.low);
+  if (layout.format == PackedFormat::kF32) return pack_floats<uint32_t>(rows, row_bytes, outputs, source.columns, low);
   if (layout.format == PackedFormat::kF16 || layout.format == PackedFormat::kBF16)
-    return pack_floats<uint16_t>(rows, row_bytes, outputs, source.columns, panel + layout.low);
+    return pack_floats<uint16_t>(rows, row_bytes, outputs, source.columns, low);
   std::vector<uint8_t> u(size_t(source.columns));
   for (int output = 0; output < outputs; ++output) {
     const ScalePlanes planes{panel + layout.supers, panel + layout.scales, output};
     unpack_row(source.type, rows + output * row_bytes, source.columns, planes, u.data());
-    put_planes(layout.format, u.data(), source.columns, output, panel + layout.high, panel + layout.low);
+    put_planes(layout.format, u.data(), source.columns, output, panel + layout.high, low);
   }
 }
 

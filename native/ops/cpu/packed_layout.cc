@@ -36,7 +36,6 @@ PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns) {
   layout.rows = rows;
   layout.columns = columns;
   layout.panels = (rows + kPanelOutputs - 1) / kPanelOutputs;
-  // Scales before the upper bits before the lower: a reader of the upper 4 bits alone walks one contiguous range.
   size_t end = 0;
   const auto place = [&](int bytes_per_256) {
     const size_t start = end;
@@ -46,16 +45,24 @@ PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns) {
   layout.supers = place(planes.supers);
   layout.scales = place(planes.scales);
   layout.high = place(planes.high);
-  layout.low = place(planes.low);
-  layout.panel_bytes = layout.read_bytes = end;
+  if (layout.format == PackedFormat::kQ8_0) {
+    layout.panel_step = end;
+    layout.low = size_t(layout.panels) * end;
+    layout.low_step = size_t(columns) * size_t(planes.low) / 256;
+    layout.read_bytes = layout.panel_step + layout.low_step;
+  } else {
+    layout.low = place(planes.low);
+    layout.panel_step = layout.low_step = layout.read_bytes = end;
+  }
+  layout.bytes = size_t(layout.panels) * layout.read_bytes;
   return layout;
 }
 
 PackedWeights draft_view(PackedWeights weights) {
   if (weights.format != PackedFormat::kQ8_0) return weights;
   weights.format = PackedFormat::kQ8_0High;
-  weights.read_bytes = weights.low;
   weights.low = weights.high;
+  weights.low_step = weights.read_bytes = weights.panel_step;
   return weights;
 }
 

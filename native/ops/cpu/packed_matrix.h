@@ -21,7 +21,7 @@ PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns);
 // The matrix as a product at Precision::kDraft reads it without a copy.
 PackedWeights draft_view(PackedWeights weights);
 
-// Fills panel `index` (panel_bytes zeroed bytes) from the rows of `source`.
-void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* panel);
+// Fills panel `index` of the matrix at `data`, zeroed memory, from the rows of `source`.
+void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* data);
 
 }  // namespace ragdraft::ops

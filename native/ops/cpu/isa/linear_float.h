@@ -37,7 +37,7 @@ template <PackedFormat kFormat, int R>
 struct FloatKernel {
   static RAGDRAFT_INLINE void sum_panel(const PackedWeights& weights, int64_t index, const InputBlock& input, F32x16 (&sums)[R]) {
     constexpr int64_t kAhead = kFormat == PackedFormat::kF32 ? 32 : 64;  // prefetch distance in k: 2 KiB; panels are contiguous
-    const uint8_t* panel = weights.data + size_t(index) * weights.panel_bytes + weights.low;
+    const uint8_t* panel = weights.data + weights.low + size_t(index) * weights.low_step;
     const int64_t columns = weights.columns;
     const float* x = input.floats;
     const int64_t stride = input.stride;

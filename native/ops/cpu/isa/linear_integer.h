@@ -21,8 +21,8 @@ struct IntegerPanel {
 };
 
 RAGDRAFT_INLINE IntegerPanel integer_panel(const PackedWeights& weights, int64_t index) {
-  const uint8_t* base = weights.data + size_t(index) * weights.panel_bytes;
-  return {base + weights.supers, base + weights.scales, base + weights.high, base + weights.low};
+  const uint8_t* base = weights.data + size_t(index) * weights.panel_step;
+  return {base + weights.supers, base + weights.scales, base + weights.high, weights.data + weights.low + size_t(index) * weights.low_step};
 }
 
 // Bytes of `low` and `high` per group of 32 inputs.
