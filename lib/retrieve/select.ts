@@ -92,12 +92,15 @@ function take(chunks: readonly Chunk[], hits: readonly ScoredChunk[], maxChunks:
   return [...taken.values()].sort((a, b) => a.index - b.index)
 }
 
-/** As many chunks as fit, evenly spread; among those short enough to fit at all. */
+/** About as many chunks as fit, evenly spread; among those short enough to fit at all. A few tries, whatever `maxChunks` is. */
 function spreadChunks(chunks: readonly Chunk[], maxChunks: number, budgetTokens: number): SelectedChunk[] {
   const usable = chunks.filter(({ tokens }) => tokens <= budgetTokens)
-  for (let count = Math.min(maxChunks, usable.length); count > 0; count--) {
+  for (let count = Math.min(maxChunks, usable.length); count > 0; ) {
     const hits = Array.from({ length: count }, (_, i) => usable[count === 1 ? 0 : Math.round((i * (usable.length - 1)) / (count - 1))]!)
-    if (hits.reduce((sum, { tokens }) => sum + tokens, 0) <= budgetTokens) return hits.map((chunk) => ({ ...chunk, score: 0 }))
+    const used = hits.reduce((sum, { tokens }) => sum + tokens, 0)
+    if (used <= budgetTokens) return hits.map((chunk) => ({ ...chunk, score: 0 }))
+    // As many as would fit by the mean length of these; at least one fewer.
+    count = Math.min(count - 1, Math.ceil((count * budgetTokens) / used))
   }
   return []
 }

@@ -117,6 +117,29 @@ t.test('the result is never empty, sorted, without duplicates and within every b
   t.pass('300 random selections')
 })
 
+t.test('a large budget and no bound on the number: the chunks that fit are found in a few tries', async (t) => {
+  let reads = 0
+  const chunks = makeChunks(Array.from({ length: 5000 }, (_, i) => 1 + (i % 64))).map((chunk) => ({
+    ...chunk,
+    get tokens() {
+      reads++
+      return chunk.tokens
+    },
+  }))
+  const budgetTokens = 60_000
+  const { chunks: spread } = selectChunks({
+    chunks,
+    hits: [],
+    documentTokens: 162_000,
+    chunkTokens: 64,
+    maxChunks: 2 ** 31 - 1,
+    budgetTokens,
+  })
+  const used = spread.reduce((sum, { tokens }) => sum + tokens, 0)
+  t.ok(used <= budgetTokens && used > 0.9 * budgetTokens, `${used} tokens`)
+  t.ok(reads < 10 * chunks.length, `${reads} lengths were read`)
+})
+
 t.test('bad arguments are refused with ERR_INVALID_ARGUMENT', async (t) => {
   const good = { chunks: makeChunks([30, 20]), hits: hits(0), documentTokens: 50, chunkTokens: 32 }
   const bad = [
