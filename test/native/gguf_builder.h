@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,16 +21,16 @@ class Writer {
  public:
   template <class T>
   Writer& put(T value) {
-    const auto* raw = reinterpret_cast<const std::byte*>(&value);
-    bytes.insert(bytes.end(), raw, raw + sizeof value);
-    return *this;
+    return raw(std::as_bytes(std::span(&value, 1)));
   }
   Writer& text(std::string_view value) {
     put(uint64_t(value.size()));
     return raw(std::as_bytes(std::span(value)));
   }
   Writer& raw(std::span<const std::byte> more) {
-    bytes.insert(bytes.end(), more.begin(), more.end());
+    const size_t end = bytes.size();
+    bytes.resize(end + more.size());  // GCC 12 takes vector::insert for an overflow
+    if (!more.empty()) std::memcpy(bytes.data() + end, more.data(), more.size());
     return *this;
   }
   Writer& pad_to(size_t alignment) {
