@@ -68,11 +68,9 @@ CudaStatus load() {
     status.reason = "the CUDA module belongs to another version of ragdraft";
     return status;
   }
-  char error[256] = "";
-  const int count = status.api->device_count(error, sizeof error);
-  status.devices = count > 0 ? count : 0;
-  if (count < 0) status.reason = error;
-  if (count == 0) status.reason = "no CUDA device";
+  ragdraft_cuda_error error;
+  if (status.api->device_count(&status.devices, &error) != RAGDRAFT_CUDA_OK) status.reason = error.text;
+  else if (status.devices == 0) status.reason = "no CUDA device";
   return status;
 }
 

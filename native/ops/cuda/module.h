@@ -1,17 +1,89 @@
-/* C ABI between the addon and the separately loaded CUDA module. For now: device discovery. */
+/* C ABI between the core and the separately loaded CUDA module: one exported symbol, a table of functions, opaque handles. No C++ type
+ * and no exception crosses it. Functions return 0, or a RAGDRAFT_CUDA_* status and its text in `error`. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 #ifdef __cplusplus
 extern "C" {
 #endif
-#define RAGDRAFT_CUDA_ABI 1
+#define RAGDRAFT_CUDA_ABI 2
+
+enum {
+  RAGDRAFT_CUDA_OK = 0,
+  RAGDRAFT_CUDA_OUT_OF_MEMORY = 1, /* of the device, or pinned memory of the host */
+  RAGDRAFT_CUDA_FAILED = 2,        /* the driver's or the device's error */
+  RAGDRAFT_CUDA_INTERNAL = 3       /* a fault of ours */
+};
+
+typedef struct ragdraft_cuda_error {
+  char text[512];
+} ragdraft_cuda_error;
+
+typedef struct ragdraft_cuda_device_info {
+  char name[256];
+  int major, minor; /* compute capability */
+  int multiprocessors;
+  uint64_t total_bytes;
+} ragdraft_cuda_device_info;
+
+/* A device in use: a stream, staging memory, the pass. All functions that take one may be called on any thread; what they are asked for
+ * happens in the order of the calls. Pointers that are called `device_...` point into its memory. */
+typedef struct ragdraft_cuda_device ragdraft_cuda_device;
+
+typedef struct ragdraft_cuda_embedding {
+  uint32_t type; /* GGUF's type id */
+  int64_t columns, row_bytes;
+  const void* device_data; /* [vocabulary] rows as the file stores them */
+} ragdraft_cuda_embedding;
+
+typedef struct ragdraft_cuda_rope {
+  const double* device_frequency; /* [pairs] */
+  int pairs;
+  float magnitude;
+  int interleaved;
+} ragdraft_cuda_rope;
+
+/* kv::KvLayout and a layer of it. */
+typedef struct ragdraft_cuda_kv {
+  int type; /* kv::KvType */
+  int layers, kv_heads, head_dim, layer;
+} ragdraft_cuda_kv;
+
 typedef struct ragdraft_cuda_api {
   uint32_t abi;      /* RAGDRAFT_CUDA_ABI */
   uint32_t size;     /* sizeof(ragdraft_cuda_api) */
   const char* archs; /* the real and virtual architectures it was compiled for */
-  int (*device_count)(char* err, size_t errlen); /* < 0: the error's text is in err */
+
+  int (*device_count)(int* count, ragdraft_cuda_error* error);
+  int (*device_info)(int index, ragdraft_cuda_device_info* info, ragdraft_cuda_error* error);
+
+  int (*open)(int index, ragdraft_cuda_device** device, ragdraft_cuda_error* error);
+  void (*close)(ragdraft_cuda_device* device); /* after the last release() */
+  int (*memory_info)(ragdraft_cuda_device* device, uint64_t* free_bytes, uint64_t* total_bytes, ragdraft_cuda_error* error);
+
+  /* Zeroed. */
+  int (*allocate)(ragdraft_cuda_device* device, size_t bytes, void** device_memory, ragdraft_cuda_error* error);
+  void (*release)(ragdraft_cuda_device* device, void* device_memory);
+  int (*copy)(ragdraft_cuda_device* device, void* device_to, const void* device_from, size_t bytes, ragdraft_cuda_error* error);
+  int (*zero)(ragdraft_cuda_device* device, void* device_to, size_t bytes, ragdraft_cuda_error* error);
+  /* When they return the host's memory has been read or written. */
+  int (*upload)(ragdraft_cuda_device* device, void* device_to, const void* from, size_t bytes, ragdraft_cuda_error* error);
+  int (*download)(ragdraft_cuda_device* device, void* to, const void* device_from, size_t bytes, ragdraft_cuda_error* error);
+
+  /* Waits until the last pass has been read, and gives the host's copy of ops::cuda::Pass (kernels/pass.h) to be filled;
+   * upload_pass() brings it to the device, `pages` entries of its page table. */
+  int (*next_pass)(ragdraft_cuda_device* device, void** pass, ragdraft_cuda_error* error);
+  int (*upload_pass)(ragdraft_cuda_device* device, int pages, ragdraft_cuda_error* error);
+
+  /* Operations over the pass; see the headers in kernels/. */
+  int (*embed)(ragdraft_cuda_device* device, const ragdraft_cuda_embedding* table, int rows, float* device_out, ragdraft_cuda_error* error);
+  int (*gather_wanted)(ragdraft_cuda_device* device, const float* device_x, int wanted, int64_t columns, float* device_out,
+                       ragdraft_cuda_error* error);
+  int (*rope_angles)(ragdraft_cuda_device* device, const ragdraft_cuda_rope* rope, int rows, float* device_angles, ragdraft_cuda_error* error);
+  int (*rope_append)(ragdraft_cuda_device* device, const ragdraft_cuda_rope* rope, const float* device_angles, const ragdraft_cuda_kv* kv,
+                     int heads, int rows, float* device_q, const float* device_k, const float* device_v, ragdraft_cuda_error* error);
 } ragdraft_cuda_api;
+
 typedef const ragdraft_cuda_api* (*ragdraft_cuda_get_api_fn)(uint32_t abi);
 #ifdef __cplusplus
 }

@@ -66,7 +66,14 @@ Graph Stream::end_capture() {
 }
 
 void Event::record(Stream& stream) {
-  stream.submit([this] { time_ = std::chrono::steady_clock::now(); });
+  stream_ = &stream;
+  stream.submit([this] {
+    time_ = std::chrono::steady_clock::now();
+    stream_ = nullptr;
+  });
+}
+void Event::wait() {
+  if (stream_ != nullptr) stream_->synchronize();
 }
 float Event::milliseconds_since(const Event& earlier) const {
   return std::chrono::duration<float, std::milli>(time_ - earlier.time_).count();

@@ -61,9 +61,11 @@ class Stream {
 class Event {
  public:
   void record(Stream& stream);
+  void wait();
   float milliseconds_since(const Event& earlier) const;
 
  private:
+  Stream* stream_ = nullptr;  // that it was recorded in and that has not come here yet
   std::chrono::steady_clock::time_point time_;
 };
 

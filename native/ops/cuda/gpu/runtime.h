@@ -122,6 +122,8 @@ class Event {
   Event& operator=(const Event&) = delete;
   ~Event() { cudaEventDestroy(event_); }
   void record(Stream& stream) { require(cudaEventRecord(event_, stream.get()), "recording an event"); }
+  // Until the stream has come here; at once if it was never recorded.
+  void wait() { require(cudaEventSynchronize(event_), "waiting for an event"); }
   // Both must have been reached.
   float milliseconds_since(const Event& earlier) const {
     float ms = 0;

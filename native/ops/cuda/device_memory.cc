@@ -1,0 +1,47 @@
+#include "ops/cuda/device_memory.h"
+
+#include <string>
+
+#include "base/error.h"
+
+namespace ragdraft::ops::cuda {
+namespace {
+
+std::string mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+ragdraft_cuda_device* open_device(const ragdraft_cuda_api& api, int index) {
+  ragdraft_cuda_device* handle = nullptr;
+  ragdraft_cuda_error error;
+  require(api.open(index, &handle, &error), error);
+  return handle;
+}
+
+}  // namespace
+
+void require(int status, const ragdraft_cuda_error& error) {
+  switch (status) {
+    case RAGDRAFT_CUDA_OK: return;
+    case RAGDRAFT_CUDA_OUT_OF_MEMORY: throw Error(Code::kOutOfMemory, std::string("GPU: ") + error.text);
+    case RAGDRAFT_CUDA_FAILED: throw Error(Code::kDeviceFailed, std::string("GPU: ") + error.text);
+    default: throw Error(Code::kInternal, std::string("CUDA module: ") + error.text);
+  }
+}
+
+OpenDevice::OpenDevice(const ragdraft_cuda_api& api, int index) : api(api), handle(open_device(api, index)) {}
+
+std::shared_ptr<std::byte[]> DeviceMemory::allocate(size_t bytes) {
+  void* memory = nullptr;
+  ragdraft_cuda_error error;
+  const int status = device_->api.allocate(device_->handle, bytes, &memory, &error);
+  if (status == RAGDRAFT_CUDA_OUT_OF_MEMORY) {
+    uint64_t free = 0, total = 0;
+    device_->call(&ragdraft_cuda_api::memory_info, &free, &total);
+    throw Error(Code::kOutOfMemory,
+                "cannot allocate " + mebibytes(bytes) + " on the GPU: " + mebibytes(free) + " of " + mebibytes(total) + " are free");
+  }
+  require(status, error);
+  const auto release = [device = device_](std::byte* p) { device->api.release(device->handle, p); };
+  return std::shared_ptr<std::byte[]>(static_cast<std::byte*>(memory), release);
+}
+
+}  // namespace ragdraft::ops::cuda
