@@ -325,6 +325,22 @@ TEST("what lies in the pages behind a row's position never reaches its result") 
   }
 }
 
+TEST("over q8 keys and values tiles give the bits of avx512") {
+  const std::vector<std::string> isas = ops::cpu_isas();
+  if (std::find(isas.begin(), isas.end(), "amx") == isas.end()) return;
+  for (const int head_dim : {8, 64, 80, 96, 128, 256}) {
+    const Shape shape{KvType::kQ8, head_dim, 5, 2};
+    std::vector<float> results[2];
+    for (const bool tiles : {false, true}) {
+      const auto backend = ops::make_cpu_backend(2, tiles ? "amx" : "avx512");
+      const Cache cache(*backend, shape.layout(), 1, 2300);
+      fill(*backend, shape, cache, 0, 2040, 3);
+      results[tiles] = step(*backend, shape, {cache.span(0, 0, 150, 2040)}, Rows(shape, 150, 8));
+    }
+    CHECK_MSG(same_bits(results[0], results[1]), shape.text("amx"));
+  }
+}
+
 TEST("attention refuses shapes that it cannot run") {
   const auto backend = ops::make_cpu_backend(1);
   float value = 0;

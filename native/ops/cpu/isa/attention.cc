@@ -43,11 +43,12 @@ struct BlockedAttention {
 
 using F16Attention = BlockedAttention<FloatArithmetic<F16Operand>>;
 using F32Attention = BlockedAttention<FloatArithmetic<F32Operand>>;
-using Q8Attention = BlockedAttention<ByteArithmetic>;
 #if RAGDRAFT_HAS_TILES
-using Bf16Attention = TileAttention;
+using Bf16Attention = TileAttention<Bf16Tiles>;
+using Q8Attention = TileAttention<ByteTiles>;
 #else
 using Bf16Attention = BlockedAttention<FloatArithmetic<Bf16Operand>>;
+using Q8Attention = BlockedAttention<ByteArithmetic>;
 #endif
 
 void clear(const AttentionBlock& block, const AttentionState& into) {

@@ -12,13 +12,26 @@ namespace {
 // Tiles 0..3 are sums. The last step of a head whose dimensions are no whole number of steps takes smaller operands.
 constexpr int kSumTiles = 4, kLeft = 4, kRight = 5, kLastLeft = 6, kLastRight = 7;
 
-// How the elements of two operands are multiplied. kDepth: summed indices in 32 bits.
+// How the elements of two operands are multiplied.
 struct Bf16Dots {
   using Sum = float;
-  static constexpr int kDepth = 2;
   template <int kSum, int kA, int kB>
   static RAGDRAFT_INLINE void multiply() {
     multiply_bf16<kSum, kA, kB>();
+  }
+};
+struct QueryByteDots {
+  using Sum = int32_t;
+  template <int kSum, int kA, int kB>
+  static RAGDRAFT_INLINE void multiply() {
+    multiply_s8u8<kSum, kA, kB>();
+  }
+};
+struct WeightByteDots {
+  using Sum = int32_t;
+  template <int kSum, int kA, int kB>
+  static RAGDRAFT_INLINE void multiply() {
+    multiply_u8s8<kSum, kA, kB>();
   }
 };
 

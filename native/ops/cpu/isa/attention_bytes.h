@@ -117,12 +117,20 @@ struct ByteArithmetic {
   // stands where that of a left operand does.
   static RAGDRAFT_INLINE void weigh(const AttentionBlock& block, const std::byte* keys, int visible, float* scores, float& maximum,
                                     float& sum, float* out) {
+    TileVectors s;
+    RAGDRAFT_UNROLL
+    for (int i = 0; i < kTileVectors; ++i) s[i] = F32x16::load(scores + 16 * i);
+    scores[kFactorWord] = weigh_vectors(block, keys, visible, s, maximum, sum, out, reinterpret_cast<int8_t*>(scores));
+  }
+
+  // Returns the factor of the weights that it stores: 64 bytes of 0..255, stored modulo 256.
+  static RAGDRAFT_INLINE float weigh_vectors(const AttentionBlock& block, const std::byte* keys, int visible, TileVectors& s, float& maximum,
+                                             float& sum, float* out, int8_t* bytes) {
     // Below this, 255 / largest would not be finite; such weights are 0.
     constexpr float kSmallest = 1e-35f;
     const float *key_scales = scales(block, keys), *value_scales = scales(block, keys + block.block_bytes);
-    TileVectors s;
     RAGDRAFT_UNROLL
-    for (int i = 0; i < kTileVectors; ++i) s[i] = F32x16::load(scores + 16 * i) * F32x16::load(key_scales + 16 * i);
+    for (int i = 0; i < kTileVectors; ++i) s[i] = s[i] * F32x16::load(key_scales + 16 * i);
     if (visible < kPageTokens) mask(s, visible, -INFINITY);
     raise_maximum(s, block.padded_head_dim, maximum, sum, out);
     const F32x16 shift = F32x16::set1(maximum);
@@ -134,10 +142,9 @@ struct ByteArithmetic {
     if (visible < kPageTokens) mask(s, visible, 0);  // scales behind may be anything, too
     const float most = largest(s);
     const F32x16 inverse = F32x16::set1(most < kSmallest ? 0.0f : 255.0f / most);
-    auto* bytes = reinterpret_cast<int8_t*>(scores);  // 0..255, stored modulo 256
     RAGDRAFT_UNROLL
     for (int i = 0; i < kTileVectors; ++i) store_s8(bytes + 16 * i, to_i32(round(s[i] * inverse)));
-    scores[kFactorWord] = most < kSmallest ? 0.0f : most / 255.0f;
+    return most < kSmallest ? 0.0f : most / 255.0f;
   }
 
   static RAGDRAFT_INLINE void add_values(const AttentionBlock& block, const std::byte* values, const float* weights, int queries,

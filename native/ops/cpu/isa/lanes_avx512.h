@@ -1,4 +1,5 @@
-// Vectors whose lanes are moved or chosen one by one: what simd.h has no portable form of. Include from isa/attention_amx*.h only.
+// Vectors whose lanes are moved or chosen one by one: what simd.h has no portable form of; sums of
+// integers. Include from isa/attention_amx*.h only.
 #pragma once
 #include <immintrin.h>
 
@@ -24,6 +25,9 @@ RAGDRAFT_INLINE F32x16 join_lanes(F32x16 a, F32x16 b) {
 RAGDRAFT_INLINE F32x16 transpose_4x4(F32x16 a) {
   return {_mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), a.v)};
 }
+
+RAGDRAFT_INLINE I32x16 load_i32(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+RAGDRAFT_INLINE I32x16 operator+(I32x16 a, I32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 
 // Lane i is bit i.
 using Lanes = __mmask16;

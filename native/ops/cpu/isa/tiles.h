@@ -48,6 +48,15 @@ template <int kC, int kA, int kB>
 RAGDRAFT_INLINE void multiply_s8() {
   asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kC), "i"(kA), "i"(kB));
 }
+// C += A B of bytes, those of A signed, those of B unsigned; and the other way round.
+template <int kC, int kA, int kB>
+RAGDRAFT_INLINE void multiply_s8u8() {
+  asm volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kC), "i"(kA), "i"(kB));
+}
+template <int kC, int kA, int kB>
+RAGDRAFT_INLINE void multiply_u8s8() {
+  asm volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kC), "i"(kA), "i"(kB));
+}
 // C += A B of bf16 pairs.
 template <int kC, int kA, int kB>
 RAGDRAFT_INLINE void multiply_bf16() {
