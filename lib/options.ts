@@ -48,6 +48,8 @@ export type Device = 'auto' | 'cpu' | 'cuda'
  */
 export type KvType = 'f16' | 'bf16' | 'f32' | 'q8'
 export const kvTypes = ['f16', 'bf16', 'f32', 'q8'] as const satisfies readonly KvType[]
+/** What a user may ask for: `auto` is `model.info.kv`. */
+export const kvChoices = ['auto', ...kvTypes] as const
 
 /**
  * How a model that drafts for itself reads its weights: `q4` takes the upper 4 bits of its 8-bit (Q8_0) matrices, about the
@@ -90,8 +92,11 @@ export interface OpenOptions {
    * question and the answer may have together; at most, and by default, the drafter's trained context.
    */
   readonly contextTokens?: number | undefined
-  /** Number type of the KV caches. Default "f16". */
-  readonly kv?: KvType | undefined
+  /**
+   * Number type of the KV caches. "auto" takes `f16` or `bf16`, whichever is faster on this machine: `bf16` where there are
+   * instructions for its products (AMX, AVX-512 BF16 of AMD), else `f16`, which has 3 bits more. `doc.kv` tells. Default "auto".
+   */
+  readonly kv?: 'auto' | KvType | undefined
   /** Most tokens of a chunk that retrieval finds, 16 to 8,192. Default 512. */
   readonly chunkTokens?: number | undefined
   /**
@@ -229,7 +234,7 @@ export interface OpenSettings {
   drafter: unknown // the session checks that it is a model: options know no classes
   draftWeights: DraftWeights
   contextTokens: number | undefined
-  kv: KvType
+  kv: 'auto' | KvType
   chunkTokens: number
   retrievalOnly: boolean
   system: string | undefined
@@ -243,7 +248,7 @@ export function readOpenOptions(given: unknown, trainedContext: number): OpenSet
     drafter: (value) => value,
     draftWeights: optional(oneOf(draftWeightKinds), 'auto'),
     contextTokens: optional(integer(Math.min(64, trainedContext), trainedContext), undefined),
-    kv: optional(oneOf(kvTypes), 'f16'),
+    kv: optional(oneOf(kvChoices), 'auto'),
     chunkTokens: optional(integer(16, 8192), 512),
     retrievalOnly: optional(boolean, false),
     system: optional(text(), undefined),

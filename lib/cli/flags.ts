@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { RagdraftError } from '../errors'
 import type { AskOptions, LoadModelOptions, OpenOptions } from '../options'
-import { draftWeightKinds, kvTypes, modes, readAskOptions } from '../options'
+import { draftWeightKinds, kvChoices, modes, readAskOptions } from '../options'
 import { UsageError } from './io'
 
 interface Flag {
@@ -44,7 +44,7 @@ export const flags = {
   },
   stop: { type: 'string', value: 'TEXT', multiple: true, help: 'end the answer before this text; may be given several times' },
   context: { type: 'string', value: 'N', help: 'tokens of context (default: what the document needs)', option: 'contextTokens' },
-  kv: { type: 'string', value: 'TYPE', help: `number type of the KV cache: ${kvTypes.join(', ')} (default: f16)` },
+  kv: { type: 'string', value: 'TYPE', help: `number type of the KV cache: ${kvChoices.join(', ')} (default: auto)` },
   threads: { type: 'string', value: 'N', help: 'worker threads (default: all that this process may use)' },
   device: { type: 'string', value: 'D', help: 'auto, cpu, cuda (default: auto)' },
   json: { type: 'boolean', help: 'print one JSON object instead of text' },

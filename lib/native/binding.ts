@@ -40,6 +40,7 @@ export interface NativeModelInfo {
   readonly draftCopyBytes: number // memory of draft copies; 0 without
   readonly backend: string // "cpu/avx512"
   readonly threads: number
+  readonly kv: 'f16' | 'bf16' // the faster of the two here
 }
 
 export interface NativeModel {

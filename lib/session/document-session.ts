@@ -1,5 +1,5 @@
 import type { Chunk } from '../document/chunk'
-import { type AskOptions, type OpenSettings, readAskOptions, readQuestion } from '../options'
+import { type AskOptions, type KvType, type OpenSettings, readAskOptions, readQuestion } from '../options'
 import { Answer } from './answer'
 import { assertDraftWeights } from './drafter'
 import type { ModelParts } from './model-parts'
@@ -8,7 +8,7 @@ import type { Reading } from './reading'
 import { Scope } from './scope'
 
 /** What the document was opened with and questions need. */
-type DocumentSettings = Pick<OpenSettings, 'kv' | 'draftWeights'>
+type DocumentSettings = Pick<OpenSettings, 'draftWeights'> & { readonly kv: KvType }
 
 /**
  * A document that a model has read. Made by `model.open()`; every question starts from the read document, so it costs only
@@ -68,6 +68,11 @@ export class DocumentSession {
   /** Tokens that the target's prompt and the answer may have together; with `retrievalOnly` the drafter's prompt and the answer. */
   get contextTokens(): number {
     return this.#reading.contextTokens
+  }
+
+  /** Number type of the KV caches of the document and its questions. */
+  get kv(): KvType {
+    return this.#settings.kv
   }
 
   /** Memory of the document's keys and values, in bytes; 0 once it is closed. */

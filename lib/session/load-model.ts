@@ -45,7 +45,7 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
   const vocabulary = vocabularyOf(contents).slice(0, loaded.info.vocab)
   const scope = new Scope('model', () => loaded.close())
   const { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength } = loaded.info
-  const { weightBytes, draftWeightBytes, draftCopyBytes, backend, threads } = loaded.info
+  const { weightBytes, draftWeightBytes, draftCopyBytes, backend, threads, kv } = loaded.info
   const shape = { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength }
   return new Model(
     { binding, native: loaded, tokenizer, template, vocabulary, scope },
@@ -59,6 +59,7 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
       deviceReason: reason,
       backend,
       threads,
+      kv,
     }),
   )
 }

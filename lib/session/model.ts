@@ -28,6 +28,8 @@ export interface ModelInfo extends ModelDescription {
   readonly backend: string
   /** Worker threads, the engine's own included. */
   readonly threads: number
+  /** What `kv: 'auto'` is here: the faster one of the two types of 2 bytes. */
+  readonly kv: 'f16' | 'bf16'
 }
 
 let partsOfModel: (model: Model) => ModelParts
@@ -72,7 +74,8 @@ export class Model {
   async open(input: string | DocumentInput, options?: OpenOptions): Promise<DocumentSession> {
     const { scope, native, vocabulary } = this.#parts
     scope.assertOpen()
-    const settings = readOpenOptions(options, native.info.contextLength)
+    const asked = readOpenOptions(options, native.info.contextLength)
+    const settings = { ...asked, kv: asked.kv === 'auto' ? native.info.kv : asked.kv }
     const drafter = settings.drafter === undefined ? this : settings.drafter
     if (!(drafter instanceof Model)) throw invalid('drafter', 'a model of loadModel()', drafter)
     const drafterParts = partsOfModel(drafter)

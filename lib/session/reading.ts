@@ -2,7 +2,7 @@
 import { type DocumentInput, loadDocument } from '../document/source'
 import { RagdraftError } from '../errors'
 import type { NativeSequence } from '../native/binding'
-import type { OpenSettings } from '../options'
+import type { KvType, OpenSettings } from '../options'
 import { buildDocumentPrefix } from '../prompt/target-prompt'
 import { inSlices } from '../steps'
 import { tokensAt } from '../tokenizer/tokens-at'
@@ -51,7 +51,7 @@ export async function readDocument(
   model: ModelParts,
   drafterContext: number,
   input: DocumentInput,
-  settings: OpenSettings,
+  settings: OpenSettings & { readonly kv: KvType },
   signal: AbortSignal,
 ): Promise<Reading> {
   const start = performance.now()

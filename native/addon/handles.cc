@@ -92,6 +92,7 @@ Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
   o.Set("draftCopyBytes", double(model->copy_bytes()));
   o.Set("backend", model->backend().name());
   o.Set("threads", model->backend().threads());
+  o.Set("kv", model->backend().preferred_kv() == kv::KvType::kBF16 ? "bf16" : "f16");
   return o;
 }
 

@@ -88,6 +88,8 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu/avx512", "ref", ...
   virtual int threads() const { return 1; }
+  // Of the types of two bytes, the one that attention() here is fastest on.
+  virtual kv::KvType preferred_kv() const { return kv::KvType::kF16; }
 
   // Where weights, activations and pages lie: every pointer that an operation takes, unless said otherwise.
   virtual const std::shared_ptr<Memory>& memory() const = 0;

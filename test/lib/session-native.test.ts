@@ -142,6 +142,7 @@ t.test('model.info tells shape, number types, tokenizer and backend', async (t) 
     tokenizer: { model: 'gpt2', tokens: 4096 },
   })
   t.match(model.info.backend, /^cpu\//)
+  t.match(model.info.kv, model.info.backend === 'cpu/amx' ? 'bf16' : /^b?f16$/)
   t.equal(typeof model.info.deviceReason, 'string')
   const description = await inspectModel(model.info.path)
   t.equal(description.contextLength, model.info.contextLength)

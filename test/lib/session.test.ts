@@ -144,6 +144,25 @@ t.test('with retrievalOnly only the drafter works, on a document of any length',
   await other.close()
 })
 
+t.test('kv: auto, the default, is what the machine prefers, in all caches; doc.kv tells', async (t) => {
+  for (const preferred of ['f16', 'bf16'] as const) {
+    const { model, binding, doc } = await setup(t, { preferredKv: preferred })
+    t.equal(model.info.kv, preferred)
+    for (const [kv, expected] of [
+      [undefined, preferred],
+      ['auto', preferred],
+      ['f16', 'f16'],
+      ['q8', 'q8'],
+    ] as const) {
+      const other = await model.open(text, { kv })
+      t.equal(other.kv, expected)
+      await other.ask(question, { ...ask, mode: 'exact' })
+      t.match(binding.requests.at(-1), { target: { kv: expected }, drafter: { kv: expected } })
+    }
+    t.equal(doc.kv, preferred)
+  }
+})
+
 t.test('options reach the native request', async (t) => {
   const { doc, binding } = await setup(t, { open: { kv: 'bf16' } })
   await doc.ask(question, {

@@ -33,6 +33,15 @@ TEST("every listed instruction set can be had by name; generic is always there, 
   for (const std::string& isa : isas) CHECK(ops::make_cpu_backend(1, isa)->name() == "cpu/" + isa);
 }
 
+TEST("tiles prefer bf16 keys and values, instruction sets without products of bf16 f16") {
+  for (const std::string& isa : ops::cpu_isas()) {
+    if (isa == "avx512bf16") continue;  // depends on whose processor it is
+    const kv::KvType expected = isa == "amx" ? kv::KvType::kBF16 : kv::KvType::kF16;
+    CHECK_MSG(ops::make_cpu_backend(1, isa)->preferred_kv() == expected, isa);
+  }
+  CHECK(ops::make_reference_backend()->preferred_kv() == kv::KvType::kF16);
+}
+
 TEST("RAGDRAFT_ISA chooses when no name is given, and a name wins over it") {
   const std::string best = ops::cpu_isas().front();
   const IsaVariable variable("generic");

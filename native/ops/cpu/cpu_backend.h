@@ -17,6 +17,7 @@ class CpuBackend final : public Backend {
 
   std::string name() const override { return std::string("cpu/") + kernels_.isa; }
   int threads() const override { return pool_.threads(); }
+  kv::KvType preferred_kv() const override { return kernels_.preferred_kv; }
   const std::shared_ptr<Memory>& memory() const override { return memory_; }
   kv::BlockOrder block_order() const override { return kv::BlockOrder::kOperands; }
 

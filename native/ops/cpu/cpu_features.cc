@@ -62,7 +62,9 @@ bool tiles_permitted() {
 
 CpuFeatures detect_cpu_features() {
   CpuFeatures cpu;
-  if (cpuid(0, 0).eax < 7) return cpu;
+  const Registers leaf0 = cpuid(0, 0);
+  if (leaf0.eax < 7) return cpu;
+  cpu.amd = leaf0.ebx == 0x68747541 /*Auth*/ && leaf0.edx == 0x69746e65 /*enti*/ && leaf0.ecx == 0x444d4163 /*cAMD*/;
   const unsigned leaf1 = cpuid(1, 0).ecx;
   if (!has(leaf1, 27)) return cpu;  // OSXSAVE: xgetbv may be executed
   const unsigned saved = saved_state();

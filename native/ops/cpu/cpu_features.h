@@ -9,6 +9,7 @@ struct CpuFeatures {
   bool avx512 = false;      // the above, AVX-512 F, BW, DQ, VL, VNNI
   bool avx512bf16 = false;  // the above, AVX-512 BF16
   bool amx = false;         // the above, AMX TILE, INT8, BF16; the kernel lets this process use tiles
+  bool amd = false;         // the processor is AMD's
   bool neon = false;        // armv8-a
 };
 

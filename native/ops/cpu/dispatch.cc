@@ -42,8 +42,13 @@ const Tier kTiers[] = {
 
 #undef RAGDRAFT_TIER
 
-std::vector<const Tier*> available() {
-  const CpuFeatures cpu = detect_cpu_features();
+// Products of bf16 are up to fifteen times as fast as of f32 in tiles; in vectors twice as fast on AMD's processors, and half as fast on
+// Intel's (measured on Sapphire Rapids: 2.1 cycles for 32 of them, 0.5 for 16 of f32).
+kv::KvType preferred_kv(const std::string& isa, const CpuFeatures& cpu) {
+  return isa == "amx" || (isa == "avx512bf16" && cpu.amd) ? kv::KvType::kBF16 : kv::KvType::kF16;
+}
+
+std::vector<const Tier*> available(const CpuFeatures& cpu) {
   std::vector<const Tier*> tiers;
   for (const Tier& tier : kTiers)
     if (tier.runs_here(cpu)) tiers.push_back(&tier);
@@ -63,19 +68,20 @@ const Tier& find(const std::vector<const Tier*>& tiers, const std::string& name,
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
-  for (const Tier* tier : available()) names.emplace_back(tier->name);
+  for (const Tier* tier : available(detect_cpu_features())) names.emplace_back(tier->name);
   return names;
 }
 
 CpuKernels resolve_kernels(const std::string& name) {
-  const std::vector<const Tier*> tiers = available();
+  const CpuFeatures cpu = detect_cpu_features();
+  const std::vector<const Tier*> tiers = available(cpu);
   const Tier* tier = tiers.front();
   if (!name.empty()) {
     tier = &find(tiers, name, "instruction set");
   } else if (const char* wish = std::getenv("RAGDRAFT_ISA"); wish != nullptr && *wish != '\0') {
     tier = &find(tiers, wish, "RAGDRAFT_ISA");
   }
-  return {tier->name, tier->linear(), tier->attention(), tier->elementwise()};
+  return {tier->name, preferred_kv(tier->name, cpu), tier->linear(), tier->attention(), tier->elementwise()};
 }
 
 }  // namespace ragdraft::ops

@@ -11,6 +11,7 @@ namespace ragdraft::ops {
 
 struct CpuKernels {
   const char* isa;
+  kv::KvType preferred_kv;  // Backend::preferred_kv
   const LinearKernels& linear;
   const AttentionKernels& attention;
   const ElementwiseKernels& elementwise;

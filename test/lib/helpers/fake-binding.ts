@@ -119,6 +119,7 @@ class FakeModel implements NativeModel {
       draftCopyBytes: draftCopy ? 280 : 0,
       backend: 'cpu/fake',
       threads: 2,
+      kv: owner.kv,
     }
     owner.models.add(this)
   }
@@ -154,6 +155,8 @@ export class FakeBinding implements Binding {
   readonly failures: Partial<Record<'readGguf' | 'loadModel' | 'prefill' | 'generate' | 'createSequence', Error & { code: string }>> = {}
   /** Of models that are loaded, which have 1,000 bytes of weights: fewer stand for 8-bit matrices. */
   draftWeightBytes = 530
+  /** What `kv: 'auto'` is for models that are loaded. */
+  kv: 'f16' | 'bf16' = 'f16'
   /** Milliseconds between two steps of any work. */
   stepMs = 0
 

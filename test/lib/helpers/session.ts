@@ -10,8 +10,12 @@ export const text = `${filler.slice(0, 30).join('')}${needle}\n\n${filler.slice(
 export const question = 'The keeper of the northern lighthouse hid'
 export const ask: AskOptions = { stop: '\n\n' }
 
-export async function setup(t: Test, { files = { 'fake.gguf': fakeContents() }, open = {} as OpenOptions } = {}) {
+export async function setup(
+  t: Test,
+  { files = { 'fake.gguf': fakeContents() }, open = {} as OpenOptions, preferredKv = 'f16' as 'f16' | 'bf16' } = {},
+) {
   const binding = new FakeBinding(files)
+  binding.kv = preferredKv
   const model = await loadModelWith(binding, 'fake.gguf')
   const doc = await model.open(text, { chunkTokens: 128, ...open })
   t.teardown(async () => {
