@@ -132,6 +132,12 @@ RAGDRAFT_INLINE Upcoming upcoming_inputs(const InputBlock& block, int64_t group,
   return {{quants, quants + group_bytes / 2}, {group_bytes / group_steps, group_bytes / group_steps}};
 }
 
+// A panel's outputs are one line a row, and rows lie far apart: written without notice they would be waited for.
+RAGDRAFT_INLINE void prefetch_outputs(const InputBlock& block, int64_t panel, const LinearOutput& output) {
+  const float* y = output.y + block.first_row * output.stride + panel * kPanelOutputs;
+  for (int r = 0; r < block.rows; ++r) prefetch(y + r * output.stride);
+}
+
 // One panel times up to kPassBlocks blocks.
 template <PackedFormat kFormat>
 void multiply_panel(const PackedWeights& weights, int64_t index, const InputBlock* blocks, int count, const LinearOutput& output) {
@@ -150,11 +156,12 @@ void multiply_panel(const PackedWeights& weights, int64_t index, const InputBloc
       const Upcoming upcoming = b + 1 < count           ? upcoming_inputs(blocks[b + 1], group, kSteps)
                                 : group + size < groups ? upcoming_weights<kFormat>(panel, group + size)
                                                         : upcoming_weights<kFormat>(next, 0);
+      const bool last = group + size == groups;
+      if (last) prefetch_outputs(blocks[b], index, output);
       add_piece<kHasMinimum<kFormat>, kSteps>(piece, size * kSteps, blocks[b], group, upcoming, totals[b]);
+      for (int r = 0; last && r < blocks[b].rows; ++r) finish_row(totals[b][r], index, weights.rows, blocks[b].first_row + r, output);
     }
   }
-  for (int b = 0; b < count; ++b)
-    for (int r = 0; r < blocks[b].rows; ++r) finish_row(totals[b][r], index, weights.rows, blocks[b].first_row + r, output);
 }
 
 // Tiles have the rows of the largest block: one that has a row less reads what lies behind its quants and makes nothing of it.
