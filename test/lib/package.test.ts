@@ -1,6 +1,17 @@
 /** The built package as its users get it: module formats, types, the command. Builds dist/ first. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import t from 'tap'
@@ -81,6 +92,30 @@ t.test('the types resolve for both module formats', async (t) => {
   ]
   const { status, stdout } = node([tsc, ...flags, 'esm.mts', 'cjs.cts'], folder)
   t.equal(status, 0, stdout)
+})
+
+t.test('a package with a prebuilt binary is installed and loads without a build', async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'ragdraft-prebuilt-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const prebuilds = path.join(folder, 'prebuilds', `${process.platform}-${process.arch}`)
+  for (const made of [prebuilds, path.join(folder, 'scripts')]) mkdirSync(made, { recursive: true })
+  // As prebuildify --tag-libc names it.
+  const header = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  const libc = process.platform !== 'linux' ? '' : header.header.glibcVersionRuntime ? '.glibc' : '.musl'
+  const binary = path.join(prebuilds, `ragdraft${libc}.node`)
+  copyFileSync(node(['-p', 'require("node-gyp-build").path(process.cwd())']).stdout.trim(), binary) // the one that tests run with
+  copyFileSync(path.join(root, 'package.json'), path.join(folder, 'package.json'))
+  copyFileSync(path.join(root, 'scripts', 'install.cjs'), path.join(folder, 'scripts', 'install.cjs'))
+  cpSync(path.join(root, 'dist'), path.join(folder, 'dist'), { recursive: true })
+  symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'), 'junction')
+
+  const installed = node(['scripts/install.cjs'], folder)
+  t.equal(installed.status, 0, installed.stderr)
+  t.notOk(existsSync(path.join(folder, 'build')), 'nothing was built')
+  const script =
+    'require("./dist/native/load").native(); console.log(Object.keys(require.cache).filter((f) => f.endsWith(".node")).map((f) => fs.realpathSync(f)).join())'
+  const { stdout, stderr } = node(['-e', script], folder)
+  t.equal(stdout.trim(), realpathSync(binary), stderr)
 })
 
 t.test('the command is executable by node and prints its version', async (t) => {
