@@ -16,7 +16,7 @@ export interface Loaded {
 async function main([file, threads, kv]: string[]): Promise<Loaded> {
   const before = process.memoryUsage().rss
   const start = performance.now()
-  const model = await loadModel(file!, { threads: Number(threads) })
+  const model = await loadModel(file!, { threads: Number(threads), weightsCache: true })
   const ms = performance.now() - start
   const sentence = 'The quick brown fox jumps over the lazy dog. '
   const document = await model.open({ text: sentence.repeat(Math.ceil(512 / model.tokenizer.count(sentence))) }, { kv: kv as KvType })

@@ -1,4 +1,6 @@
 /** What callers may pass: the option types of the public functions, and their validated, defaulted forms. */
+import * as path from 'node:path'
+import { weightsCacheFolder } from './cache/weights-cache'
 import {
   abortSignal,
   boolean,
@@ -74,6 +76,15 @@ export interface LoadModelOptions {
    * Default false.
    */
   readonly draftCopy?: boolean | undefined
+  /**
+   * Keep the weights, packed for this machine, on disk, for the next load: `true` in the user's cache folder (on Linux
+   * ~/.cache/ragdraft/weights; `ragdraft cache` lists and clears it), or in a folder of this path. The first load writes a file as
+   * large as the model and takes longer by that; further ones map it instead of packing, check it, and processes share its memory.
+   * `model.info.weightsCache` tells what came of it; no trouble with the cache makes a load fail. At most 32 GiB are kept of all
+   * models together, those used last. Only folders that nobody else can write to are to be trusted. Default false: gigabytes are
+   * not to appear on a disk unasked.
+   */
+  readonly weightsCache?: boolean | string | undefined
   /** Hears of phase `load`. */
   readonly onProgress?: OnProgress | undefined
   /** Cancels the loading; the promise rejects with `signal.reason`. */
@@ -205,6 +216,12 @@ const turn: Field<Turn> = (value, name) => {
   return { question: text()(question, `${name}.question`), answer: text()(answer, `${name}.answer`) }
 }
 
+const cacheFolder: Field<string> = (value, name) => {
+  if (typeof value === 'boolean') return value ? weightsCacheFolder() : ''
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return path.resolve(value)
+  throw invalid(name, 'true, false or the path of a folder', value)
+}
+
 const onProgress = optional(callback<OnProgress>(), undefined)
 const signal = optional(abortSignal, undefined)
 
@@ -213,6 +230,7 @@ export interface LoadSettings {
   threads: number // 0 = as many as this process may use
   isa: string // '' = best
   draftCopy: boolean
+  weightsCache: string // a folder; '' = none
   onProgress: OnProgress | undefined
   signal: AbortSignal | undefined
 }
@@ -222,6 +240,7 @@ const loadFields: Fields<LoadSettings> = {
   threads: optional(integer(1, 256), 0),
   isa: optional(text(1), ''),
   draftCopy: optional(boolean, false),
+  weightsCache: optional(cacheFolder, ''),
   onProgress,
   signal,
 }

@@ -31,6 +31,11 @@ export const flags = {
     help: 'keep a 4-bit copy of 16-bit weights to draft with: faster, for 28 % more memory',
     option: 'draftCopy',
   },
+  'cache-weights': {
+    type: 'boolean',
+    help: 'keep the packed weights on disk, as large as the model, for a quick next start; see "ragdraft cache"',
+    option: 'weightsCache',
+  },
   'no-ngram': { type: 'boolean', help: 'do not propose what the excerpts or the answer have said before' },
   'max-tokens': { type: 'string', value: 'N', help: 'length of an answer at most (default: 256)', option: 'maxTokens' },
   temperature: { type: 'string', value: 'T', help: '0 = always the likeliest token (default: 0)' },
@@ -49,6 +54,7 @@ export const flags = {
   device: { type: 'string', value: 'D', help: 'auto, cpu, cuda (default: auto)' },
   json: { type: 'boolean', help: 'print one JSON object instead of text' },
   'model-only': { type: 'boolean', help: "build the demo's model if need be, print its path and stop" },
+  clear: { type: 'boolean', help: 'delete them' },
   help: { type: 'boolean', help: 'show this help' },
 } as const satisfies Record<string, Flag>
 
@@ -64,6 +70,7 @@ export const questionFlags = [
   'no-ngram',
   'draft-weights',
   'draft-copy',
+  'cache-weights',
   'max-tokens',
   'temperature',
   'top-k',
@@ -160,6 +167,7 @@ export function loadOptions(values: Values): LoadModelOptions {
     device: stringFlag(values, 'device') as LoadModelOptions['device'],
     threads: numberFlag(values, 'threads'),
     draftCopy: values['draft-copy'] === true,
+    weightsCache: values['cache-weights'] === true,
   }
 }
 

@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
 import * as os from 'node:os'
 import * as path from 'node:path'
+import { userCacheFolder } from '../cache/folder'
 import { RagdraftError } from '../errors'
 import { writeGguf } from '../gguf/write'
 import { buildDemoModel, type DemoModelOptions, resolveDemoOptions } from './model'
@@ -48,14 +49,10 @@ export async function ensureDemoModel(options: EnsureDemoModelOptions = {}): Pro
 }
 
 function defaultFolders(): string[] {
-  const { HOME, LOCALAPPDATA, XDG_CACHE_HOME } = process.env
-  let caches: string | undefined
-  if (process.platform === 'win32') caches = LOCALAPPDATA
-  else if (process.platform === 'darwin') caches = HOME && path.join(HOME, 'Library', 'Caches')
-  else caches = XDG_CACHE_HOME || (HOME && path.join(HOME, '.cache'))
+  const caches = userCacheFolder()
   // The temporary folder is shared between users, and a folder of one is closed to the others.
   const temporary = path.join(os.tmpdir(), `ragdraft-${process.getuid?.() ?? 'cache'}`)
-  return caches ? [path.join(caches, 'ragdraft'), temporary] : [temporary]
+  return caches ? [caches, temporary] : [temporary]
 }
 
 async function firstWritable(folders: readonly string[]): Promise<string> {

@@ -41,7 +41,18 @@ export interface NativeModelInfo {
   readonly backend: string // "cpu/avx512"
   readonly threads: number
   readonly kv: 'f16' | 'bf16' // the faster of the two here
+  readonly weightsCache: {
+    readonly state: WeightsCacheState
+    readonly path: string // of the file; '' where there is none
+    readonly reason: string // why a file was not used or not written; else ''
+  }
 }
+
+/**
+ * What became of `loadModel({ weightsCache })`: `off`, not asked for; `used`, the weights come from the cache; `stored`, they were
+ * packed and written; `unavailable`, they were packed and could not be written.
+ */
+export type WeightsCacheState = 'off' | 'used' | 'stored' | 'unavailable'
 
 export interface NativeModel {
   readonly info: NativeModelInfo
@@ -152,11 +163,11 @@ export interface Binding {
   readGguf(path: string, onDone: Done<GgufContents>): Cancel
   /**
    * Loads and packs the weights. threads 0 = as many as this process may use; isa '' = best; draftCopy: keep 4 bits of each 16- and
-   * 32-bit weight beside it, ERR_INVALID_ARGUMENT where there are too few.
+   * 32-bit weight beside it, ERR_INVALID_ARGUMENT where there are too few; weightsCache: folder that keeps packed weights, '' = none.
    */
   loadModel(
     path: string,
-    options: { threads: number; isa: string; draftCopy: boolean },
+    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel

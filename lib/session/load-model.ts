@@ -36,7 +36,7 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
     start: (done, guard) =>
       binding.loadModel(
         path,
-        { threads: settings.threads, isa: settings.isa, draftCopy: settings.draftCopy },
+        { threads: settings.threads, isa: settings.isa, draftCopy: settings.draftCopy, weightsCache: settings.weightsCache },
         guard((processed, total) => onProgress?.({ phase: 'load', processed, total })),
         done,
       ),
@@ -45,7 +45,7 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
   const vocabulary = vocabularyOf(contents).slice(0, loaded.info.vocab)
   const scope = new Scope('model', () => loaded.close())
   const { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength } = loaded.info
-  const { weightBytes, draftWeightBytes, draftCopyBytes, backend, threads, kv } = loaded.info
+  const { weightBytes, draftWeightBytes, draftCopyBytes, backend, threads, kv, weightsCache } = loaded.info
   const shape = { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength }
   return new Model(
     { binding, native: loaded, tokenizer, template, vocabulary, scope },
@@ -60,6 +60,7 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
       backend,
       threads,
       kv,
+      weightsCache: { state: weightsCache.state, path: weightsCache.path || undefined, reason: weightsCache.reason || undefined },
     }),
   )
 }

@@ -1,5 +1,6 @@
 import { invalid } from '../check'
 import type { DocumentInput } from '../document/source'
+import type { WeightsCacheState } from '../native/binding'
 import { type Device, type OpenOptions, readOpenOptions } from '../options'
 import type { Tokenizer } from '../tokenizer/from-gguf'
 import type { ModelDescription } from './describe'
@@ -30,6 +31,14 @@ export interface ModelInfo extends ModelDescription {
   readonly threads: number
   /** What `kv: 'auto'` is here: the faster one of the two types of 2 bytes. */
   readonly kv: 'f16' | 'bf16'
+  /** What became of the option `weightsCache`. */
+  readonly weightsCache: {
+    readonly state: WeightsCacheState
+    /** File of the packed weights; undefined where there is none. */
+    readonly path: string | undefined
+    /** Why a file that was there was not used, or why none was written; undefined where there is nothing to explain. */
+    readonly reason: string | undefined
+  }
 }
 
 let partsOfModel: (model: Model) => ModelParts

@@ -82,7 +82,9 @@ Napi::Value Addon::load_model(const Napi::CallbackInfo& info) {
   const Napi::Object options = object_argument(info[1], "options");
   const int threads = integer_argument(options.Get("threads"), "threads", 0, 256);
   const std::string isa = string_argument(options.Get("isa"), "isa");
-  const model::LoadOptions load{boolean_argument(options.Get("draftCopy"), "draftCopy")};
+  const Napi::Value cache = options.Get("weightsCache");
+  const model::LoadOptions load{boolean_argument(options.Get("draftCopy"), "draftCopy"), cache.IsUndefined() ? "" : string_argument(cache, "weightsCache")};
+  if (load.cache_folder.find('\0') != std::string::npos) throw_invalid(env, "weightsCache must be a path without NUL");
   auto channel = std::make_shared<Channel>(env, "ragdraft:load-model",
                                            std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
   auto backend = guarded(env, [&] { return engine_.cpu_backend(threads, isa); });

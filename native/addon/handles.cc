@@ -74,6 +74,28 @@ std::shared_ptr<engine::Model> ModelHandle::get(const Napi::Value& value, const 
   return handle->model_;
 }
 
+namespace {
+
+const char* state_name(model::CacheReport::State state) {
+  switch (state) {
+    case model::CacheReport::State::kOff: return "off";
+    case model::CacheReport::State::kUsed: return "used";
+    case model::CacheReport::State::kStored: return "stored";
+    case model::CacheReport::State::kUnavailable: return "unavailable";
+  }
+  return "off";
+}
+
+Napi::Object cache_object(Napi::Env env, const model::CacheReport& report) {
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("state", state_name(report.state));
+  o.Set("path", report.path);
+  o.Set("reason", report.reason);
+  return o;
+}
+
+}  // namespace
+
 Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
   const std::shared_ptr<engine::Model> model = get(info.This(), "this");
   const model::Config& c = model->config();
@@ -93,6 +115,7 @@ Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
   o.Set("backend", model->backend().name());
   o.Set("threads", model->backend().threads());
   o.Set("kv", model->backend().preferred_kv() == kv::KvType::kBF16 ? "bf16" : "f16");
+  o.Set("weightsCache", cache_object(info.Env(), model->weights_cache()));
   return o;
 }
 

@@ -17,6 +17,7 @@ std::string_view code_name(Code code) {
     case Code::kAborted: return "ERR_ABORTED";
     case Code::kInternal: return "ERR_INTERNAL";
     case Code::kDeviceFailed: return "ERR_DEVICE_FAILED";
+    case Code::kFileWrite: return "ERR_FILE_WRITE";
   }
   return "ERR_INTERNAL";
 }

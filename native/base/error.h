@@ -21,6 +21,7 @@ enum class Code {
   kAborted,              // ERR_ABORTED
   kInternal,             // ERR_INTERNAL: an invariant of ours failed
   kDeviceFailed,         // ERR_DEVICE_FAILED: the GPU or its driver reported an error while computing
+  kFileWrite,            // ERR_FILE_WRITE
 };
 
 std::string_view code_name(Code code);  // "ERR_INVALID_ARGUMENT"

@@ -135,6 +135,12 @@ std::optional<bool> GgufFile::get_bool(std::string_view key) const { return impl
 std::optional<std::string_view> GgufFile::get_string(std::string_view key) const { return impl_->metadata.get_string(key); }
 size_t GgufFile::file_bytes() const { return impl_->file_bytes; }
 
+std::vector<MappedFile::Identity> GgufFile::identities() const {
+  std::vector<MappedFile::Identity> all;
+  for (const auto& file : impl_->files) all.push_back(file->identity());
+  return all;
+}
+
 void GgufFile::prefetch(const TensorInfo& tensor) const noexcept {
   if (!impl_->files.empty()) prefetch_pages(tensor.data, tensor.bytes);
 }

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "io/mapped_file.h"
 #include "tensor/dtype.h"
 
 namespace ragdraft::io {
@@ -72,6 +73,7 @@ class GgufFile {
   // Tensor by name; nullptr if absent.
   const TensorInfo* tensor(std::string_view name) const;
   size_t file_bytes() const;  // of all parts
+  std::vector<MappedFile::Identity> identities() const;  // of all parts; empty if parsed from memory
   // Asks the OS to read the tensor's pages ahead; a hint, returns at once or after queueing the reads.
   void prefetch(const TensorInfo& tensor) const noexcept;
   // Takes the tensor's pages out of this process's memory, after use; a later access brings them back. A hint.

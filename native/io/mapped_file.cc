@@ -59,7 +59,7 @@ struct Handle {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) {
+MappedFile::MappedFile(const std::string& path, Pages) {
   check_path(path);
   std::filesystem::path wide;
   try {
@@ -70,8 +70,13 @@ MappedFile::MappedFile(const std::string& path) {
   const Handle file{CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.value == INVALID_HANDLE_VALUE) fail_with_last_error(path);
   LARGE_INTEGER bytes;
-  if (!GetFileSizeEx(file.value, &bytes)) fail_with_last_error(path);
+  BY_HANDLE_FILE_INFORMATION information;
+  if (!GetFileSizeEx(file.value, &bytes) || !GetFileInformationByHandle(file.value, &information)) fail_with_last_error(path);
   size_ = checked_size(uint64_t(bytes.QuadPart), path);
+  const auto whole = [](uint64_t high, uint64_t low) { return high << 32 | low; };
+  const uint64_t written = whole(information.ftLastWriteTime.dwHighDateTime, information.ftLastWriteTime.dwLowDateTime) * 100;
+  const uint64_t number = whole(information.nFileIndexHigh, information.nFileIndexLow);
+  identity_ = {information.dwVolumeSerialNumber, number, size_, written, written};
   if (size_ == 0) return;  // an empty file cannot be mapped
   const Handle mapping{CreateFileMappingW(file.value, nullptr, PAGE_READONLY, 0, 0, nullptr)};
   if (!mapping.value) fail_with_last_error(path);
@@ -109,9 +114,19 @@ struct Descriptor {
   }
 };
 
+#if defined(__APPLE__)
+timespec modified(const struct stat& status) { return status.st_mtimespec; }
+timespec changed(const struct stat& status) { return status.st_ctimespec; }
+#else
+timespec modified(const struct stat& status) { return status.st_mtim; }
+timespec changed(const struct stat& status) { return status.st_ctim; }
+#endif
+
+uint64_t nanoseconds(const timespec& time) { return uint64_t(time.tv_sec) * 1'000'000'000 + uint64_t(time.tv_nsec); }
+
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) {
+MappedFile::MappedFile(const std::string& path, Pages pages) {
   check_path(path);
   // O_NONBLOCK: opening a pipe must not wait for its writer. It means nothing for regular files.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
@@ -121,10 +136,16 @@ MappedFile::MappedFile(const std::string& path) {
   if (S_ISDIR(status.st_mode)) fail(Code::kFileRead, path, "is a directory");
   if (!S_ISREG(status.st_mode)) fail(Code::kFileRead, path, "not a regular file");
   size_ = checked_size(uint64_t(status.st_size), path);
+  identity_ = {uint64_t(status.st_dev), uint64_t(status.st_ino), size_, nanoseconds(modified(status)), nanoseconds(changed(status))};
   if (size_ == 0) return;  // an empty file cannot be mapped
   void* address = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.value, 0);
   if (address == MAP_FAILED) fail_with_errno(path);
   data_ = static_cast<const std::byte*>(address);
+#if defined(MADV_HUGEPAGE)
+  if (pages == Pages::kHuge) madvise(address, size_, MADV_HUGEPAGE);
+#else
+  (void)pages;
+#endif
 }
 
 MappedFile::~MappedFile() {

@@ -6,7 +6,7 @@ ModelLoader::ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> 
     : file_(io::GgufFile::open(path)),
       backend_(std::move(backend)),
       config_(read_config(*file_)),
-      weights_(file_, config_, *backend_, options.draft_copy) {}
+      weights_(file_, config_, *backend_, options) {}
 
 std::shared_ptr<Transformer> ModelLoader::take() {
   return std::make_shared<Transformer>(file_, std::move(config_), weights_.take(), backend_);

@@ -7,10 +7,6 @@
 
 namespace ragdraft::model {
 
-struct LoadOptions {
-  bool draft_copy = false;  // keep 4 bits of each 16- and 32-bit weight beside it, for drafts: WeightsLoader
-};
-
 // Loads in steps, so that other requests run in between and an abort is heard.
 class ModelLoader {
  public:
@@ -18,9 +14,9 @@ class ModelLoader {
   ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> backend, const LoadOptions& options = {});
 
   bool done() const { return weights_.done(); }
-  // Packs one tensor. Throws kOutOfMemory.
+  // Throws kOutOfMemory.
   void step() { weights_.step(); }
-  int64_t loaded_bytes() const { return weights_.packed_bytes(); }
+  int64_t loaded_bytes() const { return weights_.loaded_bytes(); }
   int64_t total_bytes() const { return weights_.total_bytes(); }
   std::shared_ptr<Transformer> take();  // once, when done()
 

@@ -41,6 +41,8 @@ class Transformer {
   int64_t copy_bytes() const { return copy_bytes_; }
   // What a pass at Precision::kDraft reads; equal to weight_bytes() where no matrix has a cheaper form.
   int64_t draft_bytes() const { return draft_bytes_; }
+  // Where the packed matrices came from.
+  const CacheReport& weights_cache() const { return weights_.cache; }
   // The cache that all sequences of this model with one KV type share; it dies with the last of them. Any thread.
   std::shared_ptr<kv::Cache> cache(kv::KvType type);
 

@@ -23,8 +23,11 @@ struct WeightsLoader::Impl {
   const bool draft_copy;
   Weights weights;
   std::vector<Task> tasks;
+  std::vector<const io::TensorInfo*> matrix_tensors;
+  std::vector<std::unique_ptr<ops::Matrix>*> matrices;
+  std::unique_ptr<WeightsCache> cache;  // null: none wanted
   size_t next = 0;
-  int64_t packed = 0, total = 0;
+  int64_t loaded = 0, total = 0;
   int64_t saved_by_copies = 0;  // bytes that a draft need not read
 
   Impl(std::shared_ptr<const io::GgufFile> file, ops::Backend& backend, bool draft_copy)
@@ -53,10 +56,13 @@ struct WeightsLoader::Impl {
     const tensor::MatrixView source = io::as_matrix(tensor);
     const bool copied = draft_copy && ops::draft_copy_pays(source);
     if (copied) saved_by_copies += int64_t(tensor.bytes) - rows * int64_t(tensor::row_bytes(tensor::DType::kQ4_0, columns));
-    add(tensor, [this, source, copied, &out] {
-      out = backend.pack(source);
+    add(tensor, [this, source, copied, &out, index = matrices.size()] {
+      if (cache) out = cache->take(index);
+      if (!out) out = backend.pack(source);
       if (copied) backend.add_draft_copy(*out, source);
     });
+    matrix_tensors.push_back(&tensor);
+    matrices.push_back(&out);
   }
   void vector(const std::string& name, int64_t size, Vector& out) {
     const io::TensorInfo& tensor = expect(name, {size});
@@ -70,10 +76,22 @@ struct WeightsLoader::Impl {
       backend.memory()->upload(out.get(), values.data(), bytes);
     });
   }
+  std::vector<const ops::Matrix*> packed_matrices() const {
+    std::vector<const ops::Matrix*> all;
+    for (const auto* matrix : matrices) all.push_back(matrix->get());
+    return all;
+  }
+  // In the model file, of the first `count` matrices.
+  int64_t matrix_bytes(size_t count) const {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) bytes += int64_t(matrix_tensors[i]->bytes);
+    return bytes;
+  }
 };
 
-WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& c, ops::Backend& backend, bool draft_copy)
-    : impl_(std::make_unique<Impl>(std::move(file), backend, draft_copy)) {
+WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& c, ops::Backend& backend,
+                             const LoadOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(file), backend, options.draft_copy)) {
   Impl& load = *impl_;
   Weights& w = load.weights;
   const int64_t q = int64_t(c.heads) * c.head_dim, kv = int64_t(c.kv_heads) * c.head_dim;
@@ -102,23 +120,35 @@ WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Con
   load.vector("output_norm.weight", c.embedding, w.output_norm);
   const bool tied = load.file->tensor("output.weight") == nullptr;
   load.matrix(tied ? "token_embd.weight" : "output.weight", c.vocab, c.embedding, w.output);
-  check(!draft_copy || load.saved_by_copies >= load.total / kLeastSaving, Code::kInvalidArgument,
+  check(!load.draft_copy || load.saved_by_copies >= load.total / kLeastSaving, Code::kInvalidArgument,
         "a draft copy would be of no use: too few of this model's weights are F32, F16 or BF16, which alone are copied");
+  if (!options.cache_folder.empty())
+    load.cache = std::make_unique<WeightsCache>(options.cache_folder, load.file, load.matrix_tensors, backend);
 }
 
 WeightsLoader::~WeightsLoader() = default;
-bool WeightsLoader::done() const { return impl_->next == impl_->tasks.size(); }
-int64_t WeightsLoader::packed_bytes() const { return impl_->packed; }
-int64_t WeightsLoader::total_bytes() const { return impl_->total; }
-
-void WeightsLoader::step() {
-  const Impl::Task& task = impl_->tasks[impl_->next++];
-  if (!done()) impl_->file->prefetch(*impl_->tasks[impl_->next].tensor);  // the disk reads while the cores pack
-  task.pack();
-  impl_->file->release(*task.tensor);  // the packed form is the one in use: the weights are to be in memory once
-  impl_->packed += task.bytes;
+bool WeightsLoader::done() const { return impl_->next == impl_->tasks.size() && (!impl_->cache || impl_->cache->stored()); }
+int64_t WeightsLoader::loaded_bytes() const { return impl_->loaded + impl_->matrix_bytes(impl_->cache ? impl_->cache->matrices_stored() : 0); }
+int64_t WeightsLoader::total_bytes() const {
+  const bool writes = impl_->cache && impl_->cache->writes();
+  return impl_->total + impl_->matrix_bytes(writes ? impl_->matrices.size() : 0);
 }
 
-Weights WeightsLoader::take() { return std::move(impl_->weights); }
+void WeightsLoader::step() {
+  Impl& load = *impl_;
+  if (load.cache && !load.cache->ready()) return load.cache->look_up();
+  if (load.next == load.tasks.size()) return load.cache->store(load.packed_matrices());
+  const Impl::Task& task = load.tasks[load.next++];
+  const bool packs = !load.cache || !load.cache->in_use();
+  if (packs && load.next < load.tasks.size()) load.file->prefetch(*load.tasks[load.next].tensor);  // the disk reads while the cores pack
+  task.pack();
+  load.file->release(*task.tensor);  // the packed form is the one in use: the weights are to be in memory once
+  load.loaded += task.bytes;
+}
+
+Weights WeightsLoader::take() {
+  if (impl_->cache) impl_->weights.cache = impl_->cache->report();
+  return std::move(impl_->weights);
+}
 
 }  // namespace ragdraft::model

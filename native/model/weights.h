@@ -5,6 +5,7 @@
 
 #include "io/gguf.h"
 #include "model/config.h"
+#include "model/weights_cache.h"
 #include "ops/backend.h"
 
 namespace ragdraft::model {
@@ -25,20 +26,26 @@ struct Weights {
   std::vector<LayerWeights> layers;
   Vector output_norm;                   // [embedding]
   std::unique_ptr<ops::Matrix> output;  // [vocab, embedding]; the embedding itself where the file has no output.weight
+  CacheReport cache;                    // where the matrices came from
+};
+
+struct LoadOptions {
+  bool draft_copy = false;   // every matrix that it pays for gets a draft copy
+  std::string cache_folder;  // keeps packed matrices between processes (weights_cache.h); empty: they are packed anew
 };
 
 // Packs tensor by tensor, so that a loader can report progress and stop in between.
 class WeightsLoader {
  public:
-  // Checks that every tensor exists with the shape that `config` asks for. draft_copy: every matrix that it pays for gets a draft
-  // copy. Throws kInvalidModel, kUnsupportedModel, kInvalidArgument (a draft copy of weights that leave little to save).
-  WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& config, ops::Backend& backend, bool draft_copy);
+  // Checks that every tensor exists with the shape that `config` asks for. Throws kInvalidModel, kUnsupportedModel, kInvalidArgument
+  // (a draft copy of weights that leave little to save).
+  WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& config, ops::Backend& backend, const LoadOptions& options);
   ~WeightsLoader();
 
   bool done() const;
-  void step();  // packs one tensor; throws kOutOfMemory
-  int64_t packed_bytes() const;  // of the file's tensors so far
-  int64_t total_bytes() const;
+  void step();  // one tensor, or some MiB for the cache; throws kOutOfMemory
+  int64_t loaded_bytes() const;  // of the file's tensors so far, counted again when they are written to the cache
+  int64_t total_bytes() const;   // grows when it turns out that the cache has to be written
   Weights take();  // once, when done()
 
  private:

@@ -27,6 +27,7 @@ class Matrix {
   size_t bytes = 0;        // memory that it holds, but for a draft copy
   size_t copy_bytes = 0;   // memory of the draft copy; 0 without
   size_t draft_bytes = 0;  // what a product at Precision::kDraft reads: `bytes`, or less where there is a coarser form
+  std::span<const std::byte> image;  // all of it but a draft copy, for Backend::adopt; empty where packed_layout() is ""
 };
 
 // Token vectors by token id. Immutable.
@@ -102,6 +103,16 @@ class Backend {
   // Gives `matrix`, which pack() made of `source`, a copy of 4 bits a weight (ops/draft_copy.h) that products at kDraft read from then
   // on. draft_copy_pays(source) must hold. Throws kOutOfMemory, and leaves the matrix as it was.
   virtual void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) = 0;
+
+  // Names the form of Matrix::image for matrices of this type, 1 to 64 characters: equal names mean that equal sources have equal
+  // images, on every machine and in every version. "": there are no images.
+  virtual std::string packed_layout(tensor::DType) const { return ""; }
+  // The matrix that pack(source) makes, without a look at source.data: from its `image`, 64-byte aligned, alive as long as `owner`.
+  // nullptr if the image has another size than it should.
+  virtual std::unique_ptr<Matrix> adopt(const tensor::MatrixView& /*source*/, std::span<const std::byte> /*image*/,
+                                        std::shared_ptr<const void> /*owner*/) {
+    return nullptr;
+  }
 
   // `source` stays mapped as long as the table lives. Throws kUnsupportedModel, kOutOfMemory.
   virtual std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) = 0;

@@ -8,11 +8,11 @@ export function readGguf(path: string): Promise<GgufContents> {
   return new Promise((resolve, reject) => binding.readGguf(path, (error, result) => (error ? reject(error) : resolve(result!))))
 }
 
-export function loadModel(path: string, { threads = 2, isa = '', draftCopy = false } = {}): Promise<NativeModel> {
+export function loadModel(path: string, { threads = 2, isa = '', draftCopy = false, weightsCache = '' } = {}): Promise<NativeModel> {
   return new Promise((resolve, reject) =>
     binding.loadModel(
       path,
-      { threads, isa, draftCopy },
+      { threads, isa, draftCopy, weightsCache },
       () => {},
       (error, model) => (error ? reject(error) : resolve(model!)),
     ),

@@ -374,7 +374,7 @@ t.test('Ctrl-C in chat stops the answer; at the prompt, twice leaves', async (t)
 t.test('--help and --version', async (t) => {
   const help = await result(commandLine(), '--help')
   t.equal(help.code, 0)
-  for (const command of ['ask FILE QUESTION', 'chat FILE', 'inspect MODEL', 'demo']) t.ok(help.stdout.includes(command), command)
+  for (const command of ['ask FILE QUESTION', 'chat FILE', 'inspect MODEL', 'cache', 'demo']) t.ok(help.stdout.includes(command), command)
   const ask = await result(commandLine(), 'ask', '--help')
   t.equal(ask.code, 0)
   for (const flag of [

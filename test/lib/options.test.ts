@@ -33,7 +33,15 @@ t.test('ask options have the documented defaults', async (t) => {
 })
 
 t.test('load and open options have the documented defaults', async (t) => {
-  t.same(readLoadOptions(undefined), { device: 'auto', threads: 0, isa: '', draftCopy: false, onProgress: undefined, signal: undefined })
+  t.same(readLoadOptions(undefined), {
+    device: 'auto',
+    threads: 0,
+    isa: '',
+    draftCopy: false,
+    weightsCache: '',
+    onProgress: undefined,
+    signal: undefined,
+  })
   t.match(readOpenOptions({}, 4096), {
     kv: 'auto',
     draftWeights: 'auto',

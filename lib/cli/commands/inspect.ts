@@ -1,12 +1,9 @@
 import type { ModelDescription } from '../../session/describe'
 import type { Command } from '../command'
 import { interruptSignal } from '../io'
+import { sizeText } from '../size'
 
 const count = (value: number) => value.toLocaleString('en')
-const size = (bytes: number) => {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`
-  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`
-}
 /** Files hold it as a 32-bit float: 7 digits are meant. */
 const shortest = (value: number) => String(Number(value.toPrecision(7)))
 
@@ -18,7 +15,7 @@ function describe(d: ModelDescription): string {
   const scaling = d.rope.scaling
   const special = Object.entries(d.tokenizer.special).map(([name, token]) => `${name} ${token.id} ${JSON.stringify(token.text)}`)
   return table([
-    ['file', `${d.path} (GGUF v${d.ggufVersion}, ${size(d.fileBytes)})`],
+    ['file', `${d.path} (GGUF v${d.ggufVersion}, ${sizeText(d.fileBytes)})`],
     ['name', d.name],
     ['architecture', d.architecture],
     ['parameters', count(d.parameters)],
@@ -30,7 +27,7 @@ function describe(d: ModelDescription): string {
       'rope',
       `theta ${shortest(d.rope.theta)}${scaling ? `, ${scaling.type} scaling${scaling.factor === undefined ? '' : ` by ${shortest(scaling.factor)}`}` : ''}`,
     ],
-    ['quantisation', d.quantization.map((q) => `${q.type} ${size(q.bytes)} in ${q.tensors}`).join(', ')],
+    ['quantisation', d.quantization.map((q) => `${q.type} ${sizeText(q.bytes)} in ${q.tensors}`).join(', ')],
     ['tokenizer', `${d.tokenizer.model}${d.tokenizer.pre ? ` (${d.tokenizer.pre})` : ''}, ${count(d.tokenizer.tokens)} tokens`],
     ['special tokens', special.join(', ') || 'none'],
     [

@@ -8,6 +8,27 @@
 #include "ops/draft_copy.h"
 
 namespace ragdraft::ops {
+namespace {
+
+// A matrix of this type and shape, but for its bytes.
+std::unique_ptr<PackedMatrix> plan_matrix(tensor::DType type, int64_t rows, int64_t columns) {
+  auto matrix = std::make_unique<PackedMatrix>();
+  matrix->packed = plan_layout(type, rows, columns);
+  matrix->rows = rows;
+  matrix->columns = columns;
+  matrix->bytes = matrix->packed.bytes;
+  return matrix;
+}
+
+void give_bytes(PackedMatrix& matrix, const std::byte* data, std::shared_ptr<const void> owner) {
+  matrix.packed.data = reinterpret_cast<const uint8_t*>(data);
+  matrix.image = {data, matrix.bytes};
+  matrix.memory = std::move(owner);
+  matrix.draft = draft_view(matrix.packed);
+  matrix.draft_bytes = size_t(matrix.packed.panels) * matrix.draft.read_bytes;
+}
+
+}  // namespace
 
 std::unique_ptr<Matrix> CpuBackend::pack(const tensor::MatrixView& source) {
   const tensor::DTypeInfo& type = tensor::info(source.type);
@@ -15,19 +36,23 @@ std::unique_ptr<Matrix> CpuBackend::pack(const tensor::MatrixView& source) {
     throw Error(Code::kUnsupportedModel, "a " + std::string(type.name) + " matrix of " + std::to_string(source.rows) + " rows and " +
                                              std::to_string(source.columns) + " columns: columns must be a multiple of " +
                                              std::to_string(type.block_elements));
-  auto matrix = std::make_unique<PackedMatrix>();
-  PackedWeights& packed = matrix->packed;
-  packed = plan_layout(source.type, source.rows, source.columns);
-  matrix->rows = source.rows;
-  matrix->columns = source.columns;
-  matrix->bytes = packed.bytes;
-  matrix->memory = allocate_zeroed(matrix->bytes);
-  auto* data = reinterpret_cast<uint8_t*>(matrix->memory.get());
-  packed.data = data;
-  const auto pack_one = [&](int index, int) { pack_panel(source, packed, index, data); };
-  pool_.parallel_for(int(packed.panels), pack_one);
-  matrix->draft = draft_view(packed);
-  matrix->draft_bytes = size_t(packed.panels) * matrix->draft.read_bytes;
+  std::unique_ptr<PackedMatrix> matrix = plan_matrix(source.type, source.rows, source.columns);
+  const PackedWeights& layout = matrix->packed;
+  const std::shared_ptr<std::byte[]> memory = allocate_zeroed(matrix->bytes);
+  auto* data = reinterpret_cast<uint8_t*>(memory.get());
+  pool_.parallel_for(int(layout.panels), [&](int index, int) { pack_panel(source, layout, index, data); });
+  give_bytes(*matrix, memory.get(), memory);
+  return matrix;
+}
+
+std::string CpuBackend::packed_layout(tensor::DType type) const {
+  return "cpu-" + std::to_string(kPackedLayoutVersion) + "-" + std::to_string(int(plan_layout(type, 0, 0).format));
+}
+
+std::unique_ptr<Matrix> CpuBackend::adopt(const tensor::MatrixView& source, std::span<const std::byte> image, std::shared_ptr<const void> owner) {
+  std::unique_ptr<PackedMatrix> matrix = plan_matrix(source.type, source.rows, source.columns);
+  if (image.size() != matrix->bytes || reinterpret_cast<uintptr_t>(image.data()) % 64 != 0) return nullptr;
+  give_bytes(*matrix, image.data(), std::move(owner));
   return matrix;
 }
 

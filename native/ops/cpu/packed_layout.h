@@ -22,6 +22,9 @@ namespace ragdraft::ops {
 inline constexpr int kPanelOutputs = 16;
 inline constexpr int kGroupInputs = 32;  // inputs that share an activation scale
 
+// Version and format name the packed bytes that are kept on disk: raise the one when a format's bytes change, never renumber the other.
+inline constexpr int kPackedLayoutVersion = 1;
+
 // kQ8_0High: a Q8_0 matrix read by its scales and `high` alone. A way to read one: no matrix is stored so.
 enum class PackedFormat : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ5_K, kQ6_K, kQ8_0High };
 

@@ -12,7 +12,7 @@ class PackedMatrix final : public Matrix {
  public:
   PackedWeights packed{};
   PackedWeights draft{};                             // what a product at kDraft reads: draft_view(packed), or the copy
-  std::shared_ptr<std::byte[]> memory, copy_memory;  // what packed.data and, of a copy, draft.data point into
+  std::shared_ptr<const void> memory, copy_memory;   // what packed.data and, of a copy, draft.data point into
 };
 
 // Where the planes of a matrix of this type and size lie; data is nullptr.

@@ -107,6 +107,7 @@ class FakeModel implements NativeModel {
     readonly owner: FakeBinding,
     contents: GgufContents,
     draftCopy: boolean,
+    weightsCache: string,
   ) {
     const vocab = (contents.metadata['tokenizer.ggml.tokens'] as string[]).length
     const contextLength = contents.metadata['llama.context_length'] as number
@@ -120,6 +121,7 @@ class FakeModel implements NativeModel {
       backend: 'cpu/fake',
       threads: 2,
       kv: owner.kv,
+      weightsCache: { state: weightsCache ? 'stored' : 'off', path: weightsCache && `${weightsCache}/0.weights`, reason: '' } as const,
     }
     owner.models.add(this)
   }
@@ -182,7 +184,7 @@ export class FakeBinding implements Binding {
 
   loadModel(
     path: string,
-    options: { threads: number; isa: string; draftCopy: boolean },
+    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel {
@@ -192,7 +194,7 @@ export class FakeBinding implements Binding {
       4,
       (step) => onProgress(step * 250, 1000),
       onDone,
-      () => new FakeModel(this, this.files[path]!, options.draftCopy),
+      () => new FakeModel(this, this.files[path]!, options.draftCopy, options.weightsCache ?? ''),
     )
   }
 
