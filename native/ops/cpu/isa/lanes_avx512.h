@@ -1,5 +1,4 @@
-// Vectors whose lanes are moved or chosen one by one: what simd.h has no portable form of; sums of
-// integers. Include from isa/attention_amx*.h only.
+// Vectors whose lanes are moved or chosen one by one: what simd.h has no portable form of. Include from isa/attention_amx*.h only.
 #pragma once
 #include <immintrin.h>
 
@@ -27,7 +26,6 @@ RAGDRAFT_INLINE F32x16 transpose_4x4(F32x16 a) {
 }
 
 RAGDRAFT_INLINE I32x16 load_i32(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
-RAGDRAFT_INLINE I32x16 operator+(I32x16 a, I32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 
 // Lane i is bit i.
 using Lanes = __mmask16;
