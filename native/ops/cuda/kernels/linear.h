@@ -1,5 +1,6 @@
 // Matrix products y = W x + bias over packed weights: one kernel for 1 .. 17 rows and for the chunks of a prefill. A row's bits depend on
-// that row alone: tiles and the split of the sums are functions of the matrix alone.
+// that row alone: tiles and the split of the sums are functions of the matrix alone. So far of Q8_0 weights; other types throw
+// kUnsupportedModel.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -36,10 +37,7 @@ struct Product {
   bool accumulate;    // y += instead of y =
 };
 
-// Scratch memory of a call; a multiple of 256. May be 0.
-size_t linear_scratch_bytes(const Product* products, int count, int rows);
-// All products share the input, whose form is theirs (input_form). draft: Q8_0 weights by their upper four bits.
-// scratch: linear_scratch_bytes(), 256-byte aligned; its first use must find zeros (counters), every call leaves them so.
-void linear(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool draft, void* scratch);
+// All products share the input, whose form is theirs (input_form). At most four. draft: Q8_0 weights by their upper four bits.
+void linear(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool draft);
 
 }  // namespace ragdraft::ops::cuda
