@@ -1,24 +1,41 @@
-// Writes the seeds of gguf_fuzzer into a folder: make_corpus FOLDER
+// Writes the seeds of gguf_fuzzer into FOLDER/gguf and those of weights_fuzzer into FOLDER/weights: make_corpus FOLDER
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "gguf_builder.h"
+#include "store/weights_table.h"
 
 using gguf_test::Builder;
 
 namespace {
 
-bool write(const std::string& path, const Builder& builder) {
-  const gguf_test::Bytes bytes = builder.build();
+bool write(const std::string& path, const gguf_test::Bytes& bytes) {
   std::ofstream file(path, std::ios::binary);
   return bool(file.write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size())).flush());
+}
+
+bool write(const std::string& path, const Builder& builder) { return write(path, builder.build()); }
+
+// A file of packed weights of two matrices, zeros.
+gguf_test::Bytes weights() {
+  using namespace ragdraft;
+  store::WeightsTable table;
+  table.contents = 1;
+  table.matrices = {{"a", "cpu-1-3", tensor::DType::kQ8_0, 16, 32, 0, 600}, {"b", "cpu-1-0", tensor::DType::kF32, 4, 4, 0, 64}};
+  store::place(table);
+  gguf_test::Bytes bytes = store::encode(table, DigestKey({1, 2}));
+  bytes.resize(size_t(table.file_bytes));
+  return bytes;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: make_corpus FOLDER\n"), 2;
-  const std::string folder = std::string(argv[1]) + "/";
+  const std::string top = std::string(argv[1]) + "/", folder = top + "gguf/";
+  std::filesystem::create_directories(top + "gguf");
+  std::filesystem::create_directories(top + "weights");
   Builder old_version = gguf_test::sample();
   old_version.version = 2;
   Builder vocabulary;
@@ -26,7 +43,8 @@ int main(int argc, char** argv) {
   Builder tensors;
   tensors.tensor("q4_k", {256}, 12, gguf_test::counting_bytes(144)).tensor("q6_k", {256, 2}, 14, gguf_test::counting_bytes(420));
   const bool ok = write(folder + "v3.gguf", gguf_test::sample()) && write(folder + "v2.gguf", old_version) &&
-                  write(folder + "vocabulary.gguf", vocabulary) && write(folder + "tensors.gguf", tensors);
+                  write(folder + "vocabulary.gguf", vocabulary) && write(folder + "tensors.gguf", tensors) &&
+                  write(top + "weights/two", weights());
   if (!ok) std::fprintf(stderr, "make_corpus: cannot write to %s\n", argv[1]);
   return ok ? 0 : 1;
 }
