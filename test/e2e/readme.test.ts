@@ -17,9 +17,11 @@ const excerpt = text.slice(needle.start - 3000, needle.end + 3000)
 const document = temporary('document.txt')
 writeFileSync(document, excerpt)
 
-/** Runs TypeScript without tap's own loader. */
+/** Runs TypeScript without tap's own loader, and with a cache folder of its own: one of the commands clears it. */
 function run(args: readonly string[]) {
-  const { NODE_OPTIONS: _, ...env } = process.env
+  const { NODE_OPTIONS: _, ...inherited } = process.env
+  const home = temporary('readme-home')
+  const env = { ...inherited, HOME: home, XDG_CACHE_HOME: home, LOCALAPPDATA: home }
   return spawnSync(process.execPath, ['--import', 'tsx', ...args], { cwd: root, encoding: 'utf8', env })
 }
 
@@ -52,7 +54,7 @@ t.test('its example runs', async (t) => {
 
 t.test('its command lines run', async (t) => {
   const lines = blocks('').flatMap((block) => block.split('\n').filter((line) => line.startsWith('ragdraft ')))
-  t.equal(lines.length, 4)
+  t.equal(lines.length, 5)
   const model = await ensureDemoModel()
   for (const line of lines) {
     const words = line

@@ -15,7 +15,7 @@ t.test('device: cuda is refused with the reason, auto says why it is the CPU', a
   t.same(binding.loads, [], 'nothing was loaded')
   const auto = await loadModelWith(binding, 'fake.gguf', { threads: 3, isa: 'fake' })
   t.match(auto.info, { device: 'cpu', deviceReason: 'cuda: no NVIDIA driver here', backend: 'cpu/fake', contextLength: 65_536 })
-  t.same(binding.loads, [{ path: 'fake.gguf', threads: 3, isa: 'fake', draftCopy: false }])
+  t.same(binding.loads, [{ path: 'fake.gguf', threads: 3, isa: 'fake', draftCopy: false, weightsCache: '' }])
   const cpu = await loadModelWith(binding, 'fake.gguf', { device: 'cpu' })
   t.equal(cpu.info.deviceReason, undefined)
   await Promise.all([auto.close(), cpu.close()])
