@@ -1,11 +1,6 @@
-// Q8_0 weights as the kernels of linear.h read them. Outputs in strips of 16 (the rows of an mma), inputs in pairs of groups of 32:
-// a lane's 16 bytes of a plane are its operands of one strip and one pair.
-//   high    uint4[strip][pair][lane]   upper nibbles. Word 2 j + h, group j, h = 0, 1: a[2 h] in the upper halves of the bytes,
-//                                      a[2 h + 1] in the lower ones (a: operand A of mma_s8)
-//   scales  uint2[strip][pair][g]      f16 of outputs g and g + 8: of the first group, of the second
-//   low     uint4[strip][pair][lane]   lower nibbles. The same words: a[2 h] in the lower halves, a[2 h + 1] in the upper ones
-// A byte's halves stay where they are wherever that saves a shift. Draft precision reads `high` and `scales`, without gaps.
-// Outputs behind the last one and the second group of an odd last pair have zeros, scales included.
+// What the packed layouts have in common. Outputs lie in strips of 16 (the rows of an mma), inputs in pairs of groups of 32; a strip and a
+// pair are a tile. A layout is a few planes, arrays over [strip][pair], or a few of them over coarser runs of pairs; a lane's share of a
+// tile are its operands of the mma. Outputs behind the last one and the second group of an odd last pair are zeros, scales included.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,32 +11,34 @@
 namespace ragdraft::ops::cuda {
 
 inline constexpr int kStripOutputs = 16;
-inline constexpr int kBlockStrips = 2;  // of a thread block: what its inputs are loaded for
-inline constexpr int kBlockOutputs = kBlockStrips * kStripOutputs;
-static_assert(kPackRows % kBlockOutputs == 0);
+inline constexpr int kMaxStrips = 2;  // of a thread block: what its inputs are loaded for
+static_assert(kPackRows % (kMaxStrips * kStripOutputs) == 0);
 
-struct PlaneSizes {
+struct TileShape {
   size_t strips, pairs;
-  size_t nibbles, scales;  // bytes of either plane of nibbles, of the scales; multiples of 256
+  size_t tiles() const { return strips * pairs; }
 };
-inline PlaneSizes plane_sizes(int64_t rows, int64_t columns) {
-  const size_t strips = size_t(rows + kBlockOutputs - 1) / kBlockOutputs * kBlockStrips;
-  const size_t pairs = size_t(columns + 2 * kGroupInputs - 1) / (2 * kGroupInputs);
-  return {strips, pairs, strips * pairs * 32 * sizeof(uint4), (strips * pairs * 8 * sizeof(uint2) + 255) / 256 * 256};
+// Strips are padded to whole blocks, so that no block looks where its matrix ends.
+inline TileShape tile_shape(int64_t rows, int64_t columns) {
+  constexpr int kBlockOutputs = kMaxStrips * kStripOutputs;
+  return {size_t(rows + kBlockOutputs - 1) / kBlockOutputs * kMaxStrips, size_t(columns + 2 * kGroupInputs - 1) / (2 * kGroupInputs)};
 }
 
-// Of a packed matrix, from a strip on.
-struct Planes {
-  uint4 *high, *low;
-  uint2* scales;
-  int64_t pairs;
+// Planes one behind the other, each at a multiple of 256 bytes.
+class PlanePlacer {
+ public:
+  explicit PlanePlacer(uint8_t* memory) : start_(reinterpret_cast<uintptr_t>(memory)) {}
+  template <class T>
+  T* place(size_t count) {
+    T* const plane = reinterpret_cast<T*>(start_ + size_);
+    size_ += (count * sizeof(T) + 255) / 256 * 256;
+    return plane;
+  }
+  size_t size() const { return size_; }
+
+ private:
+  const uintptr_t start_;  // a number: without memory the sizes are asked for
+  size_t size_ = 0;
 };
-inline Planes planes_of(const Weights& weights, int64_t first_strip = 0) {
-  const PlaneSizes sizes = plane_sizes(weights.rows, weights.columns);
-  const size_t first = size_t(first_strip) * sizes.pairs;
-  uint8_t *const scales = weights.data + sizes.nibbles, *const low = scales + sizes.scales;
-  return {reinterpret_cast<uint4*>(weights.data) + first * 32, reinterpret_cast<uint4*>(low) + first * 32,
-          reinterpret_cast<uint2*>(scales) + first * 8, int64_t(sizes.pairs)};
-}
 
 }  // namespace ragdraft::ops::cuda

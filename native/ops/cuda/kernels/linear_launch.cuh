@@ -1,0 +1,77 @@
+// From a Format of linear.cuh to what linear_format.h asks for. A Format also has
+//   pack(raw, rows, columns, strip, pair, lane, tile, planes)   on the device: a lane's share of a tile
+#pragma once
+#include <algorithm>
+
+#include "ops/cuda/kernels/linear.cuh"
+
+namespace ragdraft::ops::cuda {
+
+inline constexpr int kPackThreads = 256;
+
+// Of the run's matrix of `rows` rows as the file stores them.
+struct RawRows {
+  const uint8_t* data;
+  int64_t rows, columns;
+};
+
+// A thread packs a lane's share of one tile. Grid: x = pieces of kPackThreads of the pairs' lanes, y = strips of the run.
+template <class Format>
+__global__ void pack_kernel(RawRows raw, int64_t first_strip, int64_t pairs, typename Format::Planes into) {
+  const int64_t at = int64_t(blockIdx.x) * kPackThreads + threadIdx.x, pair = at / 32;
+  if (pair >= pairs) return;
+  Format::pack(raw, blockIdx.y, pair, int(at % 32), into, (first_strip + blockIdx.y) * pairs + pair);
+}
+
+template <class Format>
+size_t planes_bytes(int64_t rows, int64_t columns) {
+  PlanePlacer placer(nullptr);
+  Format::place(placer, tile_shape(rows, columns));
+  return placer.size();
+}
+
+template <class Format>
+typename Format::Planes planes_of(const Weights& weights) {
+  PlanePlacer placer(weights.data);
+  return Format::place(placer, tile_shape(weights.rows, weights.columns));
+}
+
+template <class Format>
+void pack_rows(gpu::Stream& stream, const uint8_t* raw, int64_t first_row, int64_t rows, const Weights& into) {
+  const TileShape run = tile_shape(rows, into.columns);
+  const gpu::Shape shape{dim3(unsigned((run.pairs * 32 + kPackThreads - 1) / kPackThreads), unsigned(run.strips)), dim3(kPackThreads)};
+  gpu::launch(pack_kernel<Format>, shape, stream, RawRows{raw, rows, into.columns}, first_row / kStripOutputs, run.pairs,
+              planes_of<Format>(into));
+}
+
+template <class Format>
+void multiply(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
+  constexpr int kStrips = 2, kOutputs = kStrips * kStripOutputs;
+  ProductBatch<Format> batch{};
+  batch.count = count;
+  unsigned blocks = 0;
+  for (int i = 0; i < count; i++) {
+    const Product& product = products[i];
+    batch.product[i] = {planes_of<Format>(product.weights), product.bias, product.y, product.weights.rows, blocks, product.accumulate};
+    blocks += unsigned((product.weights.rows + kOutputs - 1) / kOutputs);
+  }
+  const int tiles = (rows + kTileRows - 1) / kTileRows, per_block = std::min(tiles, kMaxTiles);
+  const gpu::Shape shape{dim3(blocks, unsigned((tiles + per_block - 1) / per_block)), dim3(kLinearThreads)};
+  const auto run = [&](auto kernel) { gpu::launch(kernel, shape, stream, batch, inputs, rows); };
+  switch (per_block) {
+    case 1: return run(linear_kernel<Format, kStrips, 1>);
+    case 2: return run(linear_kernel<Format, kStrips, 2>);
+    default: return run(linear_kernel<Format, kStrips, kMaxTiles>);
+  }
+}
+
+// Draft: what a product at draft precision reads of the planes of Full.
+template <class Full, class Draft = Full>
+constexpr LinearFormat byte_format() {
+  return {InputForm::kBytes, planes_bytes<Full>, planes_bytes<Draft>, pack_rows<Full>,
+          [](gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool draft) {
+            (draft ? multiply<Draft> : multiply<Full>)(stream, products, count, inputs, rows);
+          }};
+}
+
+}  // namespace ragdraft::ops::cuda
