@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/half.h"
+#include "data_seed.h"
 #include "device_array.h"
 #include "tap.h"
 
@@ -24,8 +25,8 @@ __global__ void product_kernel(const Operands* in, Sum* out) {
   multiply(c, mine.a, mine.b[0], mine.b[1]);
   for (int i = 0; i < 4; i++) out[4 * threadIdx.x + i] = c[i];
 }
-void s8_k16(int32_t (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t) { gpu::mma_s8_k16(c, a[0], a[1], b0); }
-void u8s8_k16(int32_t (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t) { gpu::mma_u8s8_k16(c, a[0], a[1], b0); }
+__device__ void s8_k16(int32_t (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t) { gpu::mma_s8_k16(c, a[0], a[1], b0); }
+__device__ void u8s8_k16(int32_t (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t) { gpu::mma_u8s8_k16(c, a[0], a[1], b0); }
 
 // Elements as their bits: A [16][kDepth], B [kDepth][8].
 template <int kDepth>
@@ -85,7 +86,7 @@ Matrices<kDepth> random_matrices(Bits bits) {
 }  // namespace
 
 TEST("mma of bytes is exact: signed and unsigned A, depth 32 and 16") {
-  std::mt19937 random(3);
+  std::mt19937 random(testing::seeded(3));
   const auto byte = [&] { return uint32_t(random() & 255); };
   const auto s8 = [](uint32_t bits) { return int(int8_t(bits)); };
   const auto u8 = [](uint32_t bits) { return int(bits); };
@@ -98,7 +99,7 @@ TEST("mma of bytes is exact: signed and unsigned A, depth 32 and 16") {
 }
 
 TEST("mma of bf16 and f16 sums in f32") {
-  std::mt19937 random(4);
+  std::mt19937 random(testing::seeded(4));
   std::normal_distribution<float> normal;
   const double tolerance = 16 * 30 * std::ldexp(1.0, -23);  // 16 terms of at most about 30, one rounding each
   const auto bf16 = [&] { return uint32_t(f32_to_bf16(normal(random))); };

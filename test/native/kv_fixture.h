@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "data_seed.h"
 #include "ops/backend.h"
 
 namespace fixture {
@@ -49,7 +50,7 @@ class Cache {
 // Deterministic values in [-1, 1), roughly uniform.
 inline std::vector<float> random_values(size_t count, uint64_t seed, float amplitude = 1) {
   std::vector<float> values(count);
-  uint64_t state = seed * 0x9e3779b97f4a7c15u + 0x1234567u;
+  uint64_t state = (seed + testing::data_seed()) * 0x9e3779b97f4a7c15u + 0x1234567u;
   for (float& value : values) {
     state += 0x9e3779b97f4a7c15u;
     uint64_t x = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/half.h"
+#include "data_seed.h"
 #include "tensor/dtype.h"
 
 namespace testing {
@@ -33,7 +34,7 @@ struct RandomMatrix {
 // Every bit of the quants and 6- and 8-bit scales is random; the f16 scales are finite, of either sign, and 0 now and then.
 inline RandomMatrix random_matrix(DType type, int64_t rows, int64_t columns, uint32_t seed) {
   RandomMatrix m{type, rows, columns, std::vector<std::byte>(size_t(rows) * ragdraft::tensor::row_bytes(type, columns))};
-  std::mt19937 random(seed);
+  std::mt19937 random(seeded(seed));
   std::normal_distribution<float> normal(0, 0.05f);
   for (std::byte& byte : m.bytes) byte = std::byte(random() & 255);
   const ragdraft::tensor::DTypeInfo& type_info = ragdraft::tensor::info(type);
@@ -65,7 +66,7 @@ inline RandomMatrix random_matrix(DType type, int64_t rows, int64_t columns, uin
 }
 
 inline std::vector<float> random_floats(size_t count, uint32_t seed) {
-  std::mt19937 random(seed);
+  std::mt19937 random(seeded(seed));
   std::normal_distribution<float> normal;
   std::vector<float> values(count);
   for (float& value : values) value = normal(random);
