@@ -9,28 +9,9 @@
 //     Group group(j)                of group j = 0, 1 of the pair, unpacked
 //   Group::add(input, c)            c += the products of the group with the rows of `input`; c as mma has its sums
 #pragma once
-#include "ops/cuda/kernels/linear_format.h"
-#include "ops/cuda/kernels/linear_layout.h"
+#include "ops/cuda/kernels/linear_outputs.cuh"
 
 namespace ragdraft::ops::cuda {
-
-inline constexpr int kLinearWarps = 8, kLinearThreads = 32 * kLinearWarps;
-inline constexpr int kMaxTiles = 3;  // of a block: 24 rows, a verified draft of 16 tokens and one more
-
-template <class Format>
-struct DeviceProduct {
-  typename Format::Planes planes;
-  const float* bias;
-  float* y;
-  int64_t outputs;
-  unsigned first_block;  // of the grid's x
-  bool accumulate;
-};
-template <class Format>
-struct ProductBatch {
-  DeviceProduct<Format> product[kMaxProducts];
-  int count;
-};
 
 // One group of the 8 rows of a tile, as a lane sees it: as columns of operand B, and of the sums.
 struct GroupInput {
@@ -48,35 +29,10 @@ struct GroupInput {
   }
 };
 
-template <int kStrips, int kTiles>
-struct WarpSums {
-  float of[kLinearWarps][kStrips][kTiles][4][32];
-};
-
-// The warps' sums, in order, to the outputs: neighbouring threads write neighbouring outputs of a row.
-template <int kStrips, int kTiles, class Format>
-__device__ void write_outputs(const WarpSums<kStrips, kTiles>& sums, const DeviceProduct<Format>& product, int64_t first_output,
-                              int64_t first_row, int rows) {
-  constexpr int kOutputs = kStrips * kStripOutputs;
-  for (int i = int(threadIdx.x); i < kOutputs * kTiles * kTileRows; i += kLinearThreads) {
-    const int o = i % kOutputs, r = i / kOutputs;
-    const int64_t output = first_output + o, row = first_row + r;
-    if (output >= product.outputs || row >= rows) continue;
-    const int register_of = o % kStripOutputs / 8 * 2 + r % 2, lane = o % 8 * 4 + r % kTileRows / 2;
-    float sum = 0;
-    for (int warp = 0; warp < kLinearWarps; warp++) sum += sums.of[warp][o / kStripOutputs][r / kTileRows][register_of][lane];
-    if (product.bias) sum += product.bias[output];
-    float& y = product.y[row * product.outputs + output];
-    y = product.accumulate ? y + sum : sum;
-  }
-}
-
 // Grid: x = kStrips strips each, product by product; y = kTiles tiles of rows each.
 template <class Format, int kStrips, int kTiles>
 __global__ void __launch_bounds__(kLinearThreads, 2) linear_kernel(ProductBatch<Format> batch, Inputs inputs, int rows) {
-  int chosen = 0;
-  while (chosen + 1 < batch.count && blockIdx.x >= batch.product[chosen + 1].first_block) chosen++;
-  const DeviceProduct<Format>& product = batch.product[chosen];
+  const DeviceProduct<Format>& product = product_of(batch, blockIdx.x);
   const int64_t pairs = (inputs.groups + 1) / 2;
   const int64_t strip = int64_t(blockIdx.x - product.first_block) * kStrips;
   const int64_t first_tile = int64_t(blockIdx.y) * kTiles;  // of the rows
@@ -109,7 +65,7 @@ __global__ void __launch_bounds__(kLinearThreads, 2) linear_kernel(ProductBatch<
     for (int tile = 0; tile < kTiles; tile++)
       for (int i = 0; i < 4; i++) sums.of[warp][s][tile][i][lane] = c[s][tile][i];
   __syncthreads();
-  write_outputs(sums, product, strip * kStripOutputs, first_tile * kTileRows, rows);
+  write_outputs(sums, product, strip * kStripOutputs, first_tile * kTileRows, rows, [](int64_t) { return 1.0f; });
 }
 
 }  // namespace ragdraft::ops::cuda

@@ -44,17 +44,24 @@ void pack_rows(gpu::Stream& stream, const uint8_t* raw, int64_t first_row, int64
               planes_of<Format>(into));
 }
 
+// Fills in the products; returns how many blocks of so many outputs they take.
 template <class Format>
-void multiply(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
-  constexpr int kStrips = 2, kOutputs = kStrips * kStripOutputs;
-  ProductBatch<Format> batch{};
+unsigned place_products(const Product* products, int count, int block_outputs, ProductBatch<Format>& batch) {
   batch.count = count;
   unsigned blocks = 0;
   for (int i = 0; i < count; i++) {
     const Product& product = products[i];
     batch.product[i] = {planes_of<Format>(product.weights), product.bias, product.y, product.weights.rows, blocks, product.accumulate};
-    blocks += unsigned((product.weights.rows + kOutputs - 1) / kOutputs);
+    blocks += unsigned((product.weights.rows + block_outputs - 1) / block_outputs);
   }
+  return blocks;
+}
+
+template <class Format>
+void multiply(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
+  constexpr int kStrips = 2;
+  ProductBatch<Format> batch{};
+  const unsigned blocks = place_products(products, count, kStrips * kStripOutputs, batch);
   const int tiles = (rows + kTileRows - 1) / kTileRows, per_block = std::min(tiles, kMaxTiles);
   const gpu::Shape shape{dim3(blocks, unsigned((tiles + per_block - 1) / per_block)), dim3(kLinearThreads)};
   const auto run = [&](auto kernel) { gpu::launch(kernel, shape, stream, batch, inputs, rows); };
