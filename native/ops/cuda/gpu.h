@@ -3,6 +3,7 @@
 //
 //   for kernels   CUDA's own words: __global__, threadIdx, __syncthreads, shuffles and votes, atomics, fmaf, __expf, ...
 //                 (test/cuda/README.md lists them), and in namespace gpu what CUDA leaves to PTX:
+//     RAGDRAFT_UNROLL                 before a loop whose arrays must stay in registers
 //     shared<T>(), dynamic_shared()   memory of the block; __shared__ itself is not used: the emulator could not watch it
 //     ldmatrix_x4[_trans]             four 8x8 tiles of 16-bit values from shared memory, as operands of mma
 //     mma_bf16, mma_f16               D[16,8] += A[16,16] B[16,8], f32 sums

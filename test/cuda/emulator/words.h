@@ -9,6 +9,7 @@
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
 #define __align__(n) alignas(n)
+#define RAGDRAFT_UNROLL
 
 struct uint3 {
   unsigned x, y, z;

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+// Before a loop whose arrays are to stay in registers: the compiler unrolls only loops that it finds small.
+#define RAGDRAFT_UNROLL _Pragma("unroll")
+
 namespace ragdraft::gpu {
 
 __device__ inline uint32_t shared_address(const void* p) { return uint32_t(__cvta_generic_to_shared(p)); }
@@ -66,7 +69,7 @@ __device__ inline void cp_async16(void* to, const void* from, bool valid) {
 // For what is read once: the first to leave L2.
 __device__ inline void cp_async16_stream(void* to, const void* from, bool valid) {
   uint64_t policy;
-  asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
   asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2, %3;" ::"r"(shared_address(to)), "l"(from),
                "r"(valid ? 16 : 0), "l"(policy)
                : "memory");

@@ -30,10 +30,11 @@ __device__ float norm_factor(const RowSource& source, int64_t columns, int64_t r
   return 1.0f / sqrtf(block_sum<kInputWarps>(sum) / float(columns) + source.epsilon);
 }
 
-// The power of two that brings `largest` into [2^14, 2^15). Powers are kept where they and their inverses are normal numbers.
+// The power of two that brings `largest` into [2^14, 2^15), NaN for what is not finite. Powers are kept where they and their inverses are
+// normal numbers.
 __device__ inline float half_factor(float largest) {
   const int exponent = int(__float_as_uint(largest) >> 23 & 255);  // 0: zero or subnormal, 255: not finite
-  if (exponent == 255) return 1;
+  if (exponent == 255) return __uint_as_float(0x7fffffffu);
   const int power = min(max(14 - (exponent - 127), -126), 126);
   return __uint_as_float(uint32_t(power + 127) << 23);
 }

@@ -11,6 +11,9 @@ namespace {
 const LinearFormat& format_of(tensor::DType type) {
   using tensor::DType;
   switch (type) {
+    case DType::kF32: return kLinearF32;
+    case DType::kF16: return kLinearF16;
+    case DType::kBF16: return kLinearBF16;
     case DType::kQ8_0: return kLinearQ8_0;
     default: throw Error(Code::kUnsupportedModel, "no CUDA kernel multiplies weights of type " + std::string(tensor::info(type).name));
   }

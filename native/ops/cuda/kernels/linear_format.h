@@ -18,6 +18,7 @@ struct LinearFormat {
   void (*linear)(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool draft);
 };
 
+extern const LinearFormat kLinearF32, kLinearF16, kLinearBF16;
 extern const LinearFormat kLinearQ8_0;
 
 }  // namespace ragdraft::ops::cuda
