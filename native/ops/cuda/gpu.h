@@ -11,6 +11,9 @@
 //     cp_async16 / _commit / _wait<N>, cp_async16_stream     16 bytes from global to shared memory, behind the thread's back
 //     load_stream                     a load of what is read once: it leaves L1 alone
 //     f16_to_f32, f32_to_f16, bf16_to_f32, f32_to_bf16       nearest even, f16 saturates at +-65504, NaN stays NaN
+//     pack_f16, pack_bf16             two floats as such halves of a word, the first in the lower; pack_f16 does not saturate
+//     s8_to_bf16                      bytes 0 and 2 of a word, signed, as two bf16: exact
+//     exp2_fast                       2^x to 2 units in the last place; 2^0 is 1, 2^-infinity and what is below 2^-126 are 0
 //   for the host  Stream, Graph, Event, launch, allocate / release (device), allocate_host / release_host (pinned), use_device,
 //                 device_count, device_info, memory_info. All throw Error: kOutOfMemory, or kDeviceFailed with CUDA's own text.
 //

@@ -49,6 +49,14 @@ using ragdraft::f16_to_f32;
 using ragdraft::f32_to_bf16;
 using ragdraft::f32_to_f16;
 
+inline uint32_t pack_f16(float low, float high) { return uint32_t(f32_to_f16(high)) << 16 | f32_to_f16(low); }
+inline uint32_t pack_bf16(float low, float high) { return uint32_t(f32_to_bf16(high)) << 16 | f32_to_bf16(low); }
+inline uint32_t s8_to_bf16(uint32_t bytes) { return pack_bf16(float(int8_t(bytes)), float(int8_t(bytes >> 16))); }
+inline float exp2_fast(float x) {
+  const float y = std::exp2(x);
+  return y < 0x1p-126f ? 0.0f : y;
+}
+
 template <class T>
 T load_stream(const T* p) {
   return *p;

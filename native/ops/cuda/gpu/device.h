@@ -115,4 +115,28 @@ __device__ inline uint16_t f32_to_bf16(float f) {
   return h;
 }
 
+__device__ inline uint32_t pack_f16(float low, float high) {
+  uint32_t halves;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(halves) : "f"(high), "f"(low));
+  return halves;
+}
+__device__ inline uint32_t pack_bf16(float low, float high) {
+  uint32_t halves;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(halves) : "f"(high), "f"(low));
+  return halves;
+}
+// A byte is its lower seven bits minus 128 times the upper one. 0x4300 is 128, and its last seven bits count ones: (128 + lower) and
+// -(128 + 128 upper) are both a mask and an or away.
+__device__ inline uint32_t s8_to_bf16(uint32_t bytes) {
+  const uint32_t lower = (bytes & 0x007f007fu) | 0x43004300u, upper = (bytes & 0x00800080u) | 0xc300c300u;
+  uint32_t halves;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(halves) : "r"(lower), "r"(0x3f803f80u), "r"(upper));
+  return halves;
+}
+__device__ inline float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 }  // namespace ragdraft::gpu
