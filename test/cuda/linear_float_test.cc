@@ -58,9 +58,17 @@ std::vector<float> rows_of(const std::vector<float>& x, int64_t columns, const s
 
 }  // namespace
 
+namespace {
+struct TestShape {
+  int64_t outputs, columns;
+  int rows;
+};
+constexpr TestShape kShapes[] = {{150, 200, 19}, {150, 200, 70}, {32, 64, 3}, {7, 33, 1}, {17, 1100, 11}, {5, 1, 9}};
+}  // namespace
+
 TEST("float products agree with f64 sums of the rounded inputs and with the oracle, for few rows and for many, in every order") {
   for (const DType type : kFloats)
-    for (const auto& [outputs, columns, rows] : {std::tuple<int64_t, int64_t, int>{150, 200, 19}, {150, 200, 70}, {32, 64, 3}, {7, 33, 1}, {17, 1100, 11}, {5, 1, 9}}) {
+    for (const auto& [outputs, columns, rows] : kShapes) {
       const RandomMatrix m = testing::random_matrix(type, outputs, columns, uint32_t(outputs));
       const std::vector<float> x = testing::random_floats(size_t(rows * columns), 1), oracle = reference(m, x, rows);
       // An mma adds 16 products and a sum with no fewer than 23 bits below the largest; a range has an eighth of them; eight sums follow.
@@ -74,14 +82,18 @@ TEST("float products agree with f64 sums of the rounded inputs and with the orac
           for (int r = 0; r < rows; r++) {
             const std::vector<double> inputs = rounded_inputs(type, x.data() + r * columns, columns);
             double sum = 0, magnitude = 0;
-            for (size_t i = 0; i < inputs.size(); i++) sum += double(weights[i]) * inputs[i], magnitude += std::fabs(double(weights[i]) * inputs[i]);
+            for (size_t i = 0; i < inputs.size(); i++) {
+              const double term = double(weights[i]) * inputs[i];
+              sum += term;
+              magnitude += std::fabs(term);
+            }
             const size_t at = size_t(r * outputs + o);
             wrong += !(std::fabs(double(y[at]) - sum) <= tolerance * magnitude);
             far += !(std::fabs(double(y[at]) - double(oracle[at])) <= (tolerance + 1.01 * input_rounding(type)) * magnitude);
           }
         }
-        CHECK_MSG(wrong == 0 && far == 0, name_of(type) + ' ' + order + ' ' + std::to_string(outputs) + " x " + std::to_string(columns) + ": " +
-                                              std::to_string(wrong) + ", " + std::to_string(far));
+        const std::string where = name_of(type) + ' ' + order + ' ' + std::to_string(outputs) + " x " + std::to_string(columns);
+        CHECK_MSG(wrong == 0 && far == 0, where + ": " + std::to_string(wrong) + ", " + std::to_string(far));
       });
     }
 }
@@ -115,11 +127,11 @@ TEST("a row's bits do not depend on the rows beside it: 1 to 24, 33, 64, 65 and 
     std::vector<int> counts = {33, 64, 65};
     for (int rows = 1; rows <= 24; rows++) counts.push_back(rows);
     for (const int rows : counts)
-      CHECK_MSG(same_bits(product_of(packed, x, rows).data(), all.data(), size_t(rows * kOutputs)), name_of(type) + ' ' + std::to_string(rows));
-    for (const std::vector<int>& chosen : {std::vector<int>{255}, {200, 3, 77}, {8, 0, 255, 9, 130, 131, 132, 133, 134, 17, 5}}) {
+      CHECK_MSG(same_bits(product_of(packed, x, rows).data(), all.data(), size_t(rows * kOutputs)), name_of(type) + std::to_string(rows));
+    for (const auto& chosen : {std::vector<int>{255}, {200, 3, 77}, {8, 0, 255, 9, 130, 131, 132, 133, 134, 17, 5}}) {
       const std::vector<float> y = product_of(packed, rows_of(x, kColumns, chosen), int(chosen.size()));
       for (size_t i = 0; i < chosen.size(); i++)
-        CHECK_MSG(same_bits(y.data() + i * kOutputs, all.data() + chosen[i] * kOutputs, kOutputs), name_of(type) + ' ' + std::to_string(chosen[i]));
+        CHECK_MSG(same_bits(y.data() + i * kOutputs, all.data() + chosen[i] * kOutputs, kOutputs), name_of(type) + std::to_string(chosen[i]));
     }
   }
 }
@@ -132,8 +144,9 @@ TEST("products of one launch are those of their own, whatever blocks they get; b
       const std::vector<float> x = testing::random_floats(size_t(rows * kColumns), 5), bias = testing::random_floats(33, 6);
       const std::vector<float> before = testing::random_floats(size_t(rows * 33), 7);
       const DeviceArray<float> device_bias(bias);
-      const PackedMatrix first(testing::random_matrix(type, outputs, kColumns, 8)), second(testing::random_matrix(type, 33, kColumns, 9)),
-          third(testing::random_matrix(type, 1, kColumns, 10));
+      const PackedMatrix first(testing::random_matrix(type, outputs, kColumns, 8));
+      const PackedMatrix second(testing::random_matrix(type, 33, kColumns, 9));
+      const PackedMatrix third(testing::random_matrix(type, 1, kColumns, 10));
       const std::vector<float> alone = product_of(first, x, rows), last = product_of(third, x, rows);
       std::vector<float> expected = product_of(second, x, rows);
       for (size_t i = 0; i < expected.size(); i++) expected[i] = before[i] + (expected[i] + bias[i % 33]);
@@ -166,7 +179,10 @@ TEST("a row whose numbers are not finite, or far from 1, changes no other row; f
       }
       // Powers of two pass through every rounding.
       std::vector<float> x = clean;
-      for (int64_t i = 0; i < kColumns; i++) x[size_t(kColumns + i)] *= 0x1p70f, x[size_t(2 * kColumns + i)] *= 0x1p-70f;
+      for (int64_t i = 0; i < kColumns; i++) {
+        x[size_t(kColumns + i)] *= 0x1p70f;
+        x[size_t(2 * kColumns + i)] *= 0x1p-70f;
+      }
       const std::vector<float> got = product_of(packed, x, rows);
       for (size_t i = 0; i < got.size(); i++)
         CHECK(got[i] == expected[i] * (i / kOutputs == 1 ? 0x1p70f : i / kOutputs == 2 ? 0x1p-70f : 1.0f));

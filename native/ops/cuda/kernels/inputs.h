@@ -27,7 +27,9 @@ struct Inputs {
   InputForm form;
   int64_t columns, groups;
   void* values;
-  float* scales;  // kBytes: [tile][group][8], NaN for a group that is not finite. kF16: [row], what results are to be multiplied by; NaN for a row with an infinity
+  // kBytes: [tile][group][8], NaN for a group that is not finite. kF16: [row], what results are to be multiplied by, NaN for a row with an
+  // infinity.
+  float* scales;
   int32_t* sums;  // kBytes: [tile][group][2][8], sums of the bytes of inputs 0-15 and 16-31
 };
 

@@ -6,7 +6,8 @@ namespace {
 void multiply_f32(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool) {
   ProductBatch<F32Format> batch{};
   const unsigned blocks = place_products(products, count, kF32Outputs, batch);
-  const gpu::Shape shape{dim3(unsigned((rows + kTileRows - 1) / kTileRows), blocks), dim3(kLinearThreads), kLinearWarps * WeightRing<1>::kBytes};
+  const unsigned tiles = unsigned((rows + kTileRows - 1) / kTileRows);
+  const gpu::Shape shape{dim3(tiles, blocks), dim3(kLinearThreads), kLinearWarps * WeightRing<1>::kBytes};
   gpu::launch(linear_f32_kernel, shape, stream, batch, inputs, rows);
 }
 

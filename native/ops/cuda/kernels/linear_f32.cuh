@@ -22,7 +22,8 @@ struct F32Format {
 
   __device__ static void pack(const RawRows& raw, int64_t strip, int64_t pair, int lane, const Planes& into, int64_t tile) {
     const auto* values = reinterpret_cast<const uint32_t*>(raw.data);
-    const int64_t pairs = (raw.columns + 2 * kGroupInputs - 1) / (2 * kGroupInputs), first_quad = tile / pairs * (kStripOutputs / kQuadOutputs);
+    const int64_t pairs = (raw.columns + 2 * kGroupInputs - 1) / (2 * kGroupInputs);
+    const int64_t first_quad = tile / pairs * (kStripOutputs / kQuadOutputs);
     for (int o = 0; o < kStripOutputs; o += 2) {
       uint32_t words[4] = {};
       for (int i = 0; i < 4; i++) {

@@ -1,8 +1,9 @@
 // Products of BF16 and F16 weights on tensor cores, for a few rows: a decode, a verified draft. Reading the weights is all of the time.
 //
-// The chain of an output, which the kernel of many rows (linear_half_tiles.cuh) keeps: the groups of inputs are cut into kLinearWarps
+// The chain of an output, which the kernel of many rows (linear_half_tiles.cuh) keeps: the pairs of groups are cut into kLinearWarps
 // contiguous ranges; a range has one chain of mma in ascending order, starting from zero; the ranges' sums are added in order. The cut
-// depends on the columns alone. Here each warp of a block has a range.
+// depends on the columns alone. The second group of an odd last pair is zeros that are multiplied like the others. Here each warp of a
+// block has a range.
 #pragma once
 #include "ops/cuda/kernels/linear_half_format.cuh"
 #include "ops/cuda/kernels/linear_outputs.cuh"
@@ -10,11 +11,8 @@
 
 namespace ragdraft::ops::cuda {
 
-// The first group of a range; of range kLinearWarps: the number of groups.
-__device__ inline int64_t range_start(int range, int64_t groups) { return range * groups / kLinearWarps; }
-
-// From a strip to the next: groups are packed in pairs.
-__device__ inline int64_t strip_pieces(int64_t groups) { return (groups + 1) / 2 * 2 * kGroupPieces; }
+// The first pair of a range; of range kLinearWarps: the number of pairs.
+__device__ inline int64_t range_start(int range, int64_t pairs) { return range * pairs / kLinearWarps; }
 
 // c += the products of one group. weights: the two pieces of a strip, input: of a tile of rows.
 template <tensor::DType kType>
@@ -33,34 +31,36 @@ __device__ inline float row_scale(const Inputs& inputs, int64_t row) {
   return 1;
 }
 
-// Grid: x = kTiles tiles of rows each, so that blocks of the same weights run at the same time; y = kStrips strips each, product by product.
-// Dynamic memory: half_shared_bytes().
+// Grid: x = kTiles tiles of rows each, so that blocks of the same weights run at the same time; y = kStrips strips each, product by
+// product. Dynamic memory: half_shared_bytes().
 template <tensor::DType kType, int kStrips, int kTiles>
 __global__ void __launch_bounds__(kLinearThreads) linear_half_kernel(ProductBatch<HalfFormat> batch, Inputs inputs, int rows) {
   const DeviceProduct<HalfFormat>& product = product_of(batch, blockIdx.y);
   const int64_t strip = int64_t(blockIdx.y - product.first_block) * kStrips, first_tile = int64_t(blockIdx.x) * kTiles;
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
-  const int64_t start = range_start(warp, inputs.groups), count = range_start(warp + 1, inputs.groups) - start;
+  const int64_t pairs = (inputs.groups + 1) / 2, start = 2 * range_start(warp, pairs), end = 2 * range_start(warp + 1, pairs);
 
   // Rows that are not there are not read: at one row the inputs are a sixteenth of the weights and not half of them.
   const int64_t rows_here = rows - first_tile * kTileRows - lane / 4;
-  const uint4* const input = static_cast<const uint4*>(inputs.values) + (first_tile * inputs.groups + start) * 32 + lane;
-  const auto load_input = [&](int64_t i, uint4(&x)[kTiles]) {
+  const uint4* const input = static_cast<const uint4*>(inputs.values) + first_tile * inputs.groups * 32 + lane;
+  const auto load_input = [&](int64_t group, uint4(&x)[kTiles]) {
+    const bool there = group < min(end, inputs.groups);
     for (int tile = 0; tile < kTiles; tile++)
-      x[tile] = i < count && tile * kTileRows < rows_here ? input[(tile * inputs.groups + i) * 32] : uint4{0, 0, 0, 0};
+      x[tile] = there && tile * kTileRows < rows_here ? input[(tile * inputs.groups + group) * 32] : uint4{0, 0, 0, 0};
   };
 
   using Ring = WeightRing<kStrips>;
-  const int64_t stride = strip_pieces(inputs.groups);
-  Ring ring(gpu::dynamic_shared() + warp * Ring::kBytes, lane, product.planes.pieces + strip * stride + start * kGroupPieces + lane, stride, count);
+  const int64_t stride = pairs * 2 * kGroupPieces;
+  const uint4* const weights_of_range = product.planes.pieces + strip * stride + start * kGroupPieces + lane;
+  Ring ring(gpu::dynamic_shared() + warp * Ring::kBytes, lane, weights_of_range, stride, end - start);
   float c[kStrips][kTiles][4] = {};
   uint4 next[kTiles];
-  load_input(0, next);
-  for (int64_t i = 0; i < count; i++) {
+  load_input(start, next);
+  for (int64_t group = start; group < end; group++) {
     uint4 weights[kStrips][2], x[kTiles];
     ring.next(weights);
     for (int tile = 0; tile < kTiles; tile++) x[tile] = next[tile];
-    load_input(i + 1, next);
+    load_input(group + 1, next);
     for (int s = 0; s < kStrips; s++)
       for (int tile = 0; tile < kTiles; tile++) add_group<kType>(weights[s], x[tile], c[s][tile]);
   }

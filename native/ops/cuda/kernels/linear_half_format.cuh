@@ -1,5 +1,5 @@
 // BF16 and F16 weights as their kernels read them: operands of mma, a lane's 16 bytes in a load.
-//   uint4[strip][group][2][lane]   lane 4 g + t: inputs 8 t .. 8 t + 7 of outputs g and, in the second array, g + 8
+//   uint4[strip][pair][2 groups][2][lane]   lane 4 g + t: inputs 8 t .. 8 t + 7 of outputs g and, in the second array, g + 8
 // The inputs of a group lie in the same order (inputs.h), so that its two mma take words 0, 1 and words 2, 3 of either side: which input
 // stands in which place of an mma does not matter where both sides agree.
 #pragma once
