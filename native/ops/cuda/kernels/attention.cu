@@ -17,6 +17,7 @@ void launch_tiles(gpu::Stream& stream, const AttentionCall& call, const Attentio
   switch (plan.tiles) {
     case 1: return launch<kType, kDim, 1>(stream, call, plan);
     case 2: return launch<kType, kDim, 2>(stream, call, plan);
+    case 3: return launch<kType, kDim, 3>(stream, call, plan);
     default: return launch<kType, kDim, most_tiles(kDim)>(stream, call, plan);
   }
 }

@@ -18,11 +18,15 @@ struct AttentionShape {
   int most_keys;     // no row sees more: the context bucket
 };
 
-// Scratch memory of a call; a multiple of 256.
+// Of scratch memory: where blocks count that they are done.
+inline constexpr size_t kAttentionCounterBytes = size_t{1} << 20;
+// Scratch memory of a call; a multiple of 256. Throws kUnsupportedModel (heads of more than 256 dimensions), kContextOverflow (more
+// sequences times keys than there are counters for).
 size_t attention_scratch_bytes(const AttentionShape& shape);
 // out[r, :] = softmax(scale * q k) v over the keys 0 .. position of row r. q, out: [rows, heads * head_dim]. pass: in device memory.
 // A row's bits depend on its q and its keys alone: splits lie at absolute positions and are combined in order.
-// scratch: attention_scratch_bytes(), 256-byte aligned; its first use must find zeros (counters), every call leaves them so.
+// scratch: attention_scratch_bytes(), 256-byte aligned. Its first kAttentionCounterBytes must be zero, and every call leaves them so; calls
+// of different shapes may share the memory, one after the other.
 void attention(gpu::Stream& stream, const Pass* pass, const AttentionShape& shape, const float* q, float* out, void* scratch);
 
 }  // namespace ragdraft::ops::cuda

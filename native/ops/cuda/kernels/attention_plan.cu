@@ -7,8 +7,6 @@
 namespace ragdraft::ops::cuda {
 namespace {
 
-// The same for all shapes, so that calls of different shapes may share scratch memory: no state is ever written over a counter.
-constexpr size_t kCounterBytes = size_t{1} << 20;
 // A block takes eight splits where that still makes as many blocks: two for each multiprocessor of a large device.
 constexpr int64_t kEnoughBlocks = 256;
 
@@ -43,7 +41,7 @@ AttentionPlan plan_attention(const AttentionShape& shape) {
   AttentionPlan plan{};
   plan.dim = kernel_dim(shape.kv.padded_head_dim);
   const int64_t tiles = ceil_div(ceil_div(rows, spans) * group, kTileQueries);  // of a span, if they are alike
-  plan.tiles = tiles <= 2 ? int(tiles) : most_tiles(plan.dim);
+  plan.tiles = tiles <= 3 ? int(tiles) : most_tiles(plan.dim);
   const int64_t set = int64_t(plan.tiles) * kTileQueries;
   plan.sets = int(spans + (rows * group - spans) / set);  // each span may leave one unfilled
 
@@ -52,11 +50,12 @@ AttentionPlan plan_attention(const AttentionShape& shape) {
   const int leaf_level = coarse_blocks >= kEnoughBlocks ? 1 : 0;
   plan.leaves = int(ceil_div(splits, int64_t{1} << kFanInBits * leaf_level));
   plan.tree = tree_of(splits, leaf_level);
-  check(size_t(plan.sets) * size_t(shape.kv.kv_heads) * size_t(plan.tree.nodes) * sizeof(uint32_t) <= kCounterBytes, Code::kContextOverflow,
+  const size_t counters = size_t(plan.sets) * size_t(shape.kv.kv_heads) * size_t(plan.tree.nodes);
+  check(counters * sizeof(uint32_t) <= kAttentionCounterBytes, Code::kContextOverflow,
         "more sequences times keys than CUDA attention has counters for");
 
   const size_t states = size_t(plan.tree.nodes) * size_t(rows) * size_t(shape.heads);
-  plan.sums_offset = kCounterBytes;
+  plan.sums_offset = kAttentionCounterBytes;  // the same for all shapes: no state is ever written over another's counter
   plan.values_offset = plan.sums_offset + aligned(states * sizeof(float2));
   plan.bytes = plan.values_offset + aligned(states * size_t(plan.dim) * sizeof(float));
   return plan;

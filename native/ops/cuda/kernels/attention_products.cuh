@@ -20,7 +20,7 @@ __device__ void load_operand(const uint32_t (&pairs)[kQueries][kPairs], int tile
 
 // scores = q k
 template <class Kind>
-__device__ void multiply_keys(const AttentionShared<Kind>& shared, const KvUnit<Kind>& keys, int tiles, Scores<Kind>& scores) {
+__device__ void multiply_keys(const AttentionShared<Kind>& shared, const KvUnit<Kind>& keys, Scores<Kind>& scores) {
   constexpr int kSteps = Kind::kBytes ? 2 : 1;  // of 16 dimensions, in a row's 32 bytes
   const int lane = int(threadIdx.x) % 32, key = int(threadIdx.x) / 32 * 16 + lane % 8 + lane / 16 * 8;
   RAGDRAFT_UNROLL
@@ -43,11 +43,9 @@ __device__ void multiply_keys(const AttentionShared<Kind>& shared, const KvUnit<
       const int first_pair = at / 32 * 8 * kSteps + 8 * step;
       RAGDRAFT_UNROLL
       for (int tile = 0; tile < Kind::kTiles; tile++) {
-        if (tile < tiles) {
-          uint32_t a[4];
-          load_operand(shared.queries, tile, first_pair, a);
-          for (int n = 0; n < 2; n++) Kind::multiply(scores.of[tile][n], a, b[n][0], b[n][1]);
-        }
+        uint32_t a[4];
+        load_operand(shared.queries, tile, first_pair, a);
+        for (int n = 0; n < 2; n++) Kind::multiply(scores.of[tile][n], a, b[n][0], b[n][1]);
       }
     }
   }
@@ -86,7 +84,7 @@ __device__ int quad_dim(int t, int e) {
 
 // values += w v
 template <class Kind>
-__device__ void add_values(const AttentionShared<Kind>& shared, const KvUnit<Kind>& unit, int tiles, Values<Kind>& values) {
+__device__ void add_values(const AttentionShared<Kind>& shared, const KvUnit<Kind>& unit, Values<Kind>& values) {
   constexpr int kSteps = Kind::kBytes ? 2 : 1;  // of 16 keys, in an ldmatrix
   const int lane = int(threadIdx.x) % 32;
   RAGDRAFT_UNROLL
@@ -111,14 +109,12 @@ __device__ void add_values(const AttentionShared<Kind>& shared, const KvUnit<Kin
           }
       RAGDRAFT_UNROLL
       for (int tile = 0; tile < Kind::kTiles; tile++) {
-        if (tile < tiles) {
-          uint32_t a[4];
-          load_operand(shared.weights, tile, key / 2 + 8 * step, a);
-          RAGDRAFT_UNROLL
-          for (int c = 0; c < Kind::kOwnColumns; c++)
-            if (Values<Kind>::owns(c))
-              for (int n = 0; n < 2; n++) Kind::multiply(values.of[tile][c][n], a, b[c][n][0], b[c][n][1]);
-        }
+        uint32_t a[4];
+        load_operand(shared.weights, tile, key / 2 + 8 * step, a);
+        RAGDRAFT_UNROLL
+        for (int c = 0; c < Kind::kOwnColumns; c++)
+          if (Values<Kind>::owns(c))
+            for (int n = 0; n < 2; n++) Kind::multiply(values.of[tile][c][n], a, b[c][n][0], b[c][n][1]);
       }
     }
   }

@@ -52,9 +52,9 @@ __device__ PairPlace pair_place(int p) {
 
 // Rounded, not scaled; dimensions behind the head's and queries behind the set's are zero.
 template <class Kind>
-__device__ void load_queries(const AttentionCall& call, const QuerySet& set, int kv_head, int tiles, AttentionShared<Kind>& shared) {
+__device__ void load_queries(const AttentionCall& call, const QuerySet& set, int kv_head, AttentionShared<Kind>& shared) {
   const int head_dim = call.kv.head_dim;
-  for (int i = int(threadIdx.x) / 32; i < tiles * kTileQueries; i += kAttentionWarps) {
+  for (int i = int(threadIdx.x) / 32; i < Kind::kTiles * kTileQueries; i += kAttentionWarps) {
     const float* head = nullptr;
     if (i < set.queries) head = call.q + (int64_t(set.row(i)) * call.heads + kv_head * call.group + set.head(i)) * head_dim;
     for (int p = int(threadIdx.x) % 32; p < Kind::kDim / 2; p += 32) {

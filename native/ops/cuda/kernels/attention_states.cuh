@@ -49,11 +49,16 @@ __device__ void for_own_queries(const QuerySet& set, const Body& body) {
     }
 }
 
-// Where a split that a block computed goes to.
+// What a block computes alone: a node, of the heads of its kv head.
 struct LeafPlace {
   int level, node, first_head;
+
+  __device__ int64_t state(const AttentionCall& call, const QuerySet& set, int query) const {
+    return state_index(call, level, node, set.row(query), first_head + set.head(query));
+  }
 };
 
+// The leaf's splits so far and this one become one.
 template <class Kind>
 __device__ void merge_with_total(const AttentionCall& call, const QuerySet& set, const LeafPlace& leaf, const AttentionShared<Kind>& shared,
                                  Softmax<Kind>& softmax, Values<Kind>& values) {
@@ -62,10 +67,13 @@ __device__ void merge_with_total(const AttentionCall& call, const QuerySet& set,
     const MergeFactors f = merge_factors(total.x, softmax.maximum[tile][h]);
     softmax.maximum[tile][h] = f.maximum;
     softmax.sum[tile][h] = merge(f, total.y, softmax.sum[tile][h]);
-    const int64_t state = state_index(call, leaf.level, leaf.node, set.row(query), leaf.first_head + set.head(query));
+    const int64_t state = leaf.state(call, set, query);
     RAGDRAFT_UNROLL
     for (int c = 0; c < Kind::kOwnColumns; c++)
-      if (Values<Kind>::owns(c)) values.set_quad(tile, c, h, merge(f, quad_at<Kind>(call, state, Values<Kind>::column(c), int(threadIdx.x) % 4), values.quad(tile, c, h)));
+      if (Values<Kind>::owns(c)) {
+        const float4 before = quad_at<Kind>(call, state, Values<Kind>::column(c), int(threadIdx.x) % 4);
+        values.set_quad(tile, c, h, merge(f, before, values.quad(tile, c, h)));
+      }
   });
 }
 
@@ -73,7 +81,7 @@ __device__ void merge_with_total(const AttentionCall& call, const QuerySet& set,
 template <class Kind>
 __device__ void write_values(const AttentionCall& call, const QuerySet& set, const LeafPlace& leaf, const Values<Kind>& values) {
   for_own_queries<Kind>(set, [&](int tile, int h, int query) {
-    const int64_t state = state_index(call, leaf.level, leaf.node, set.row(query), leaf.first_head + set.head(query));
+    const int64_t state = leaf.state(call, set, query);
     RAGDRAFT_UNROLL
     for (int c = 0; c < Kind::kOwnColumns; c++)
       if (Values<Kind>::owns(c)) quad_at<Kind>(call, state, Values<Kind>::column(c), int(threadIdx.x) % 4) = values.quad(tile, c, h);
@@ -88,8 +96,7 @@ template <class Kind>
 __device__ void write_sums(const AttentionCall& call, const QuerySet& set, const LeafPlace& leaf, const Softmax<Kind>& softmax) {
   if (threadIdx.x / 32 != 0 || threadIdx.x % 4 != 0) return;
   for_own_queries<Kind>(set, [&](int tile, int h, int query) {
-    call.sums[state_index(call, leaf.level, leaf.node, set.row(query), leaf.first_head + set.head(query))] = {softmax.maximum[tile][h],
-                                                                                                           softmax.sum[tile][h]};
+    call.sums[leaf.state(call, set, query)] = {softmax.maximum[tile][h], softmax.sum[tile][h]};
   });
 }
 template <class Kind>

@@ -79,7 +79,12 @@ class PageLoader {
  public:
   // pages: the block's first; keys: how many it takes from there on.
   __device__ PageLoader(const AttentionCall& call, int kv_head, std::byte* const* pages, int keys, AttentionShared<Kind>& shared)
-      : kv_(call.kv), tile_(call.kv.layer_offset + kv_head * call.kv.tile_bytes), pages_(pages), keys_(keys), shared_(shared), next_(pages[0]) {}
+      : kv_(call.kv),
+        tile_(call.kv.layer_offset + kv_head * call.kv.tile_bytes),
+        pages_(pages),
+        keys_(keys),
+        shared_(shared),
+        next_(pages[0]) {}
 
   // Starts the next unit, if there is one. Its place in the ring must be free.
   __device__ void start() {
