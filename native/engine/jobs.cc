@@ -72,6 +72,7 @@ class Prefill final : public Job {
       const model::SequenceRows rows{lease_->sequence.get(), lease_->precision, std::span(tokens_).subspan(next_, count)};
       lease_->model->forward(std::span(&rows, 1), nullptr, &cancelled());
       next_ += count;
+      if (next_ == tokens_.size()) lease_->model->wait();
       progress_(int64_t(next_), int64_t(tokens_.size()));
     }
     return next_ == tokens_.size();

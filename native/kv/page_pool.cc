@@ -39,11 +39,11 @@ PageId PagePool::acquire() {
   const std::lock_guard lock(mutex_);
   if (free_.empty()) grow(std::clamp<size_t>(kSlabBytes / page_bytes_, 1, 8));
   const PageId id = free_.back();
-  free_.pop_back();
   Page& page = pages_[index(id)];
-  page.references = 1;
   // Masked keys are multiplied by an exact 0: what an earlier owner left must at least be finite, so it goes.
-  if (!page.clean) memory_->zero(page.data, page_bytes_);
+  if (!page.clean) memory_->zero(page.data, page_bytes_);  // may throw: the page is still free
+  free_.pop_back();
+  page.references = 1;
   page.clean = false;
   return id;
 }

@@ -20,7 +20,7 @@ class PagePool {
 
   // Makes sure that `pages` free pages exist. Throws kOutOfMemory.
   void reserve(size_t pages);
-  // A page of zeros with one reference. Throws kOutOfMemory.
+  // A page of zeros with one reference. Throws kOutOfMemory, and what the memory throws.
   PageId acquire();
   void retain(PageId page);   // one reference more
   void release(PageId page);  // one less; the last one frees the page

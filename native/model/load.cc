@@ -9,6 +9,7 @@ ModelLoader::ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> 
       weights_(file_, config_, *backend_, options) {}
 
 std::shared_ptr<Transformer> ModelLoader::take() {
+  backend_->wait();  // a device that failed while it packed fails here
   return std::make_shared<Transformer>(file_, std::move(config_), weights_.take(), backend_);
 }
 

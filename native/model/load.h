@@ -14,11 +14,11 @@ class ModelLoader {
   ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> backend, const LoadOptions& options = {});
 
   bool done() const { return weights_.done(); }
-  // Throws kOutOfMemory.
+  // Throws kOutOfMemory, kDeviceFailed.
   void step() { weights_.step(); }
   int64_t loaded_bytes() const { return weights_.loaded_bytes(); }
   int64_t total_bytes() const { return weights_.total_bytes(); }
-  std::shared_ptr<Transformer> take();  // once, when done()
+  std::shared_ptr<Transformer> take();  // once, when done(); throws kDeviceFailed, kOutOfMemory
 
  private:
   std::shared_ptr<const io::GgufFile> file_;

@@ -53,6 +53,7 @@ std::shared_ptr<kv::Cache> Transformer::cache(kv::KvType type) {
   std::shared_ptr<kv::Cache> cache = caches_[index].lock();
   if (!cache) {
     const kv::KvLayout layout{config_.layers, config_.kv_heads, config_.head_dim, type, backend_->block_order()};
+    backend_->check_kv(layout);
     cache = std::make_shared<kv::Cache>(layout, backend_->memory());
     caches_[index] = cache;
   }

@@ -44,14 +44,17 @@ class Transformer {
   // Where the packed matrices came from.
   const CacheReport& weights_cache() const { return weights_.cache; }
   // The cache that all sequences of this model with one KV type share; it dies with the last of them. Any thread.
+  // Throws kInvalidArgument for a type that the backend's attention cannot read.
   std::shared_ptr<kv::Cache> cache(kv::KvType type);
 
   // Appends all rows (1..kMaxRows in total, sequences distinct, token ids in range) in one pass and writes the wanted logits,
   // [sum of logit_rows, vocab], in batch order. A row's logits and cache entries do not depend on what else is in the batch.
   // logits: caller's memory; may be null where no logits are wanted.
   // When `cancel` becomes true the pass ends early with Error{kAborted}; on any error no sequence has grown.
-  // Throws kInvalidArgument, kContextOverflow, kOutOfMemory, kAborted. Engine thread only.
+  // Throws kInvalidArgument, kContextOverflow, kOutOfMemory, kAborted, kDeviceFailed. Engine thread only.
   void forward(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel = nullptr);
+  // Until passes without logits have been computed. Throws kDeviceFailed. Engine thread only.
+  void wait() { backend_->wait(); }
 
  private:
   struct Workspace;

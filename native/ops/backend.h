@@ -3,7 +3,9 @@
 // All activations are f32, row-major, dense, in memory of the backend. Contract for every operation: **the result of a row
 // depends on that row's inputs alone, bit for bit**: not on the other rows of the call, their number, the number of threads,
 // or where a page lies. This is what makes verify(n rows) identical to n decodes and to any chunking of a prefill.
-// Operations run on the engine thread (and its pool), in call order, and never throw after validation.
+// Operations run on the engine thread (and its pool), in call order, and never throw after validation, with one exception: a backend
+// that computes elsewhere throws kDeviceFailed where that failed, then and at every later call, and kOutOfMemory where a pass needs
+// scratch memory that is not there. It may come upon a failure only later: at logits() and wait() at the latest.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +18,8 @@
 #include "base/types.h"
 #include "kv/layout.h"
 #include "tensor/dtype.h"
+
+struct ragdraft_cuda_api;
 
 namespace ragdraft::ops {
 
@@ -92,6 +96,9 @@ class Backend {
   // Of the types of two bytes, the one that attention() here is fastest on.
   virtual kv::KvType preferred_kv() const { return kv::KvType::kF16; }
 
+  // Throws kInvalidArgument, with the reason, unless attention() can read pages of this layout.
+  virtual void check_kv(const kv::KvLayout&) const {}
+
   // Where weights, activations and pages lie: every pointer that an operation takes, unless said otherwise.
   virtual const std::shared_ptr<Memory>& memory() const = 0;
   // How this backend's operations lay out the blocks of a page.
@@ -143,6 +150,9 @@ class Backend {
 
   // logits[r, :] = W x[r, :] in memory of the host, there when it returns. The last operation of a pass that wants any.
   virtual void logits(const Matrix& output, const LinearInput& input, int rows, Precision precision, float* logits);
+
+  // Returns when everything that was asked for is done, packing included: for who must know, as after a pass without logits.
+  virtual void wait() {}
 };
 
 // Scalar, f64 accumulation, straight from the GGUF formats: the oracle of every other backend.
@@ -152,5 +162,8 @@ std::unique_ptr<Backend> make_reference_backend();
 // threads: 0 = ThreadPool::default_threads(). Throws kInvalidArgument for an isa that is unknown or not available here.
 std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& isa = "");
 std::vector<std::string> cpu_isas();  // available here, best first
+
+// api: of the loaded CUDA module (ops/cuda/module.h); outlives the backend. Throws kDeviceFailed, kOutOfMemory.
+std::unique_ptr<Backend> make_cuda_backend(const ragdraft_cuda_api& api, int device);
 
 }  // namespace ragdraft::ops

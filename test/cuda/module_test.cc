@@ -8,6 +8,7 @@
 #include "kv/sequence.h"
 #include "kv/tile_index.h"
 #include "module_fixture.h"
+#include "ops/cuda/cuda_matrix.h"
 #include "ops/cuda/kernels/pass.h"
 #include "random_matrix.h"
 #include "tap.h"
@@ -98,6 +99,33 @@ TEST("sequences live in device memory: copy on write, rollback, repetition, and 
     for (const kv::Sequence* s : {&a, b.get(), &fresh}) held.insert(held.end(), s->page_table().begin(), s->page_table().end());
     return held;
   }());
+}
+
+TEST("a large matrix is packed in runs, and lies as if it had been packed at once; types without kernels are refused") {
+  const auto device = open_device();
+  DeviceMemory memory(device);
+  const testing::RandomMatrix m = testing::random_matrix(testing::DType::kQ8_0, 1000, 8192, 5);  // 8.7 MB
+  const size_t row_bytes = tensor::row_bytes(m.type, m.columns);
+  std::vector<std::pair<int64_t, int64_t>> runs;
+  std::vector<std::byte> buffer;  // of one run: the next one overwrites it
+  const ops::cuda::PackedRows in_runs =
+      ops::cuda::pack_matrix(*device, memory, m.type, m.rows, m.columns, [&](int64_t first, int64_t rows) {
+        runs.push_back({first, rows});
+        const auto begin = m.bytes.begin() + std::ptrdiff_t(size_t(first) * row_bytes);
+        buffer.assign(begin, begin + std::ptrdiff_t(size_t(rows) * row_bytes));
+        return static_cast<const std::byte*>(buffer.data());
+      });
+  CHECK((runs == std::vector<std::pair<int64_t, int64_t>>{{0, 896}, {896, 104}}));
+  ragdraft_cuda_matrix at_once = in_runs.shape;
+  const auto other = memory.allocate(in_runs.bytes);
+  at_once.device_data = other.get();
+  device->call(&ragdraft_cuda_api::pack, &at_once, int64_t{0}, m.rows, static_cast<const void*>(m.bytes.data()));
+  std::vector<std::byte> a(in_runs.bytes), b(in_runs.bytes);
+  memory.download(a.data(), in_runs.memory.get(), a.size());
+  memory.download(b.data(), other.get(), b.size());
+  CHECK(a == b);
+  CHECK(testing::thrown([&] { ops::cuda::packed_size(api(), tensor::DType(9999), 1, 32); }).find("ERR_UNSUPPORTED_MODEL") == 0);
+  CHECK(testing::thrown([&] { ops::cuda::pack_matrix(*device, memory, m.type, 3, 48, nullptr); }).find("ERR_UNSUPPORTED_MODEL: a Q8_0 matrix of 3 rows") == 0);
 }
 
 TEST("a pass is uploaded, and its tokens are looked up; a second one does not overtake the first") {

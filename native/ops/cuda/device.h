@@ -1,9 +1,14 @@
 // A device in use, inside the module: its stream, the pinned memory that uploads and downloads pass through, and the pass.
 #pragma once
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "ops/cuda/gpu.h"
+#include "ops/cuda/kernels/attention.h"
+#include "ops/cuda/kernels/linear.h"
 #include "ops/cuda/kernels/pass.h"
 
 namespace ragdraft::ops::cuda {
@@ -26,6 +31,19 @@ using Pinned = Owned<T, gpu::allocate_host, gpu::release_host>;
 template <class T>
 using OnDevice = Owned<T, gpu::allocate, gpu::release>;
 
+// Memory that work on the stream uses in passing, each piece of work the same bytes. A piece never moves and is never given back before
+// the device is closed, because graphs were captured with its address: who needs more gets a piece beside it, at least twice as large,
+// so that all of them together are at most twice the last one.
+class Scratch {
+ public:
+  // At least `bytes`, zeros when taken. Allocates where no work before needed so much: not while a graph is being captured.
+  void* take(gpu::Stream& stream, size_t bytes);
+
+ private:
+  std::vector<std::unique_ptr<OnDevice<std::byte>>> pieces_;  // ascending
+  size_t bytes_ = 0;                                          // of the last one
+};
+
 // Not thread-safe: module.cu holds `mutex` over every call.
 class Device {
  public:
@@ -40,8 +58,15 @@ class Device {
   void upload_pass(int pages);
   const Pass* pass() const { return device_pass_.get(); }
 
+  // Rows of `into` from the host's memory, a run of ops::cuda::pack().
+  void pack(const Weights& into, int64_t first_row, int64_t rows, const void* from);
+  // Any number of products of any types: the inputs are made once for each form that the weights ask for.
+  void linear(const Product* products, int count, const RowSource& source, int rows, bool draft);
+  void attention(const AttentionShape& shape, const float* q, float* out);
+
   const int index;
   std::mutex mutex;
+  std::string failure;  // what the device reported first; nothing is asked of it any more
   gpu::Stream stream;
 
  private:
@@ -56,6 +81,11 @@ class Device {
   Pinned<Pass> host_pass_{sizeof(Pass)};
   OnDevice<Pass> device_pass_{sizeof(Pass)};
   gpu::Event pass_read_;
+  Scratch work_;       // inputs of products; rows that are being packed
+  Scratch attention_;  // finds its own zeros there, see attention.h
 };
+
+// Scratch memory of products with such a matrix.
+size_t linear_scratch_bytes(tensor::DType type, int64_t columns);
 
 }  // namespace ragdraft::ops::cuda

@@ -23,8 +23,16 @@ void require(int status, const ragdraft_cuda_error& error) {
     case RAGDRAFT_CUDA_OK: return;
     case RAGDRAFT_CUDA_OUT_OF_MEMORY: throw Error(Code::kOutOfMemory, std::string("GPU: ") + error.text);
     case RAGDRAFT_CUDA_FAILED: throw Error(Code::kDeviceFailed, std::string("GPU: ") + error.text);
+    case RAGDRAFT_CUDA_UNSUPPORTED: throw Error(Code::kUnsupportedModel, error.text);
     default: throw Error(Code::kInternal, std::string("CUDA module: ") + error.text);
   }
+}
+
+PackedSize packed_size(const ragdraft_cuda_api& api, tensor::DType type, int64_t rows, int64_t columns) {
+  PackedSize size{};
+  ragdraft_cuda_error error;
+  require(api.packed_size(uint32_t(type), rows, columns, &size.bytes, &size.draft_bytes, &size.scratch_bytes, &error), error);
+  return size;
 }
 
 OpenDevice::OpenDevice(const ragdraft_cuda_api& api, int index) : api(api), handle(open_device(api, index)) {}

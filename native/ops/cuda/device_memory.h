@@ -5,11 +5,19 @@
 
 #include "base/memory.h"
 #include "ops/cuda/module.h"
+#include "tensor/dtype.h"
 
 namespace ragdraft::ops::cuda {
 
-// Throws what a function of the module reported: kOutOfMemory, kDeviceFailed, kInternal. A driver's own text is in the message.
+// Throws what a function of the module reported: kOutOfMemory, kDeviceFailed, kUnsupportedModel, kInternal. A driver's own text is in the message.
 void require(int status, const ragdraft_cuda_error& error);
+
+struct PackedSize {
+  uint64_t bytes, draft_bytes;  // of the packed matrix; that a product at draft precision reads
+  uint64_t scratch_bytes;       // that its products need beside it
+};
+// No device is needed. Throws kUnsupportedModel for types that there are no kernels for.
+PackedSize packed_size(const ragdraft_cuda_api& api, tensor::DType type, int64_t rows, int64_t columns);
 
 // An open device of the module. Closes it at the end.
 class OpenDevice {

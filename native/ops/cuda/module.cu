@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <new>
+#include <vector>
 
 #include "base/error.h"
 #include "ops/cuda/device.h"
@@ -29,6 +30,15 @@ using namespace ragdraft::ops;
 using Report = ragdraft_cuda_error;
 using Handle = ragdraft_cuda_device;
 
+int status_of(Code code) {
+  switch (code) {
+    case Code::kOutOfMemory: return RAGDRAFT_CUDA_OUT_OF_MEMORY;
+    case Code::kDeviceFailed: return RAGDRAFT_CUDA_FAILED;
+    case Code::kUnsupportedModel: return RAGDRAFT_CUDA_UNSUPPORTED;
+    default: return RAGDRAFT_CUDA_INTERNAL;
+  }
+}
+
 template <class Body>
 int guarded(Report* error, const Body& body) noexcept {
   const auto failed = [&](int status, const char* text) {
@@ -39,7 +49,7 @@ int guarded(Report* error, const Body& body) noexcept {
     body();
     return RAGDRAFT_CUDA_OK;
   } catch (const Error& e) {
-    return failed(e.code() == Code::kOutOfMemory ? RAGDRAFT_CUDA_OUT_OF_MEMORY : RAGDRAFT_CUDA_FAILED, e.what());
+    return failed(status_of(e.code()), e.what());
   } catch (const std::bad_alloc&) {
     return failed(RAGDRAFT_CUDA_OUT_OF_MEMORY, "no memory of the host");
   } catch (const std::exception& e) {
@@ -52,9 +62,21 @@ template <class Body>
 int guarded(Handle* device, Report* error, const Body& body) noexcept {
   return guarded(error, [&] {
     const std::lock_guard<std::mutex> lock(device->mutex);
-    gpu::use_device(device->index);
-    body();
+    if (!device->failure.empty()) throw Error(Code::kDeviceFailed, "it failed before: " + device->failure);
+    try {
+      gpu::use_device(device->index);
+      body();
+    } catch (const Error& e) {
+      if (e.code() == Code::kDeviceFailed) device->failure = e.what();
+      throw;
+    }
   });
+}
+
+// Until nothing uses memory that is to be released. A device that failed does nothing any more.
+void settle(Handle* device) noexcept {
+  Report ignored;
+  guarded(device, &ignored, [&] { device->stream.synchronize(); });
 }
 
 int device_count(int* count, Report* error) {
@@ -77,8 +99,7 @@ int open_device(int index, Handle** device, Report* error) {
 }
 
 void close_device(Handle* device) {
-  Report ignored;  // a device that failed can only be dropped
-  guarded(device, &ignored, [&] { device->stream.synchronize(); });
+  settle(device);
   delete device;
 }
 
@@ -95,10 +116,7 @@ int allocate(Handle* device, size_t bytes, void** memory, Report* error) {
 }
 
 void release(Handle* device, void* memory) {
-  Report ignored;
-  guarded(device, &ignored, [&] {
-    device->stream.synchronize();  // work that was asked for may still use it
-  });
+  settle(device);
   gpu::release(memory);
 }
 
@@ -116,6 +134,28 @@ int upload(Handle* device, void* to, const void* from, size_t bytes, Report* err
 
 int download(Handle* device, void* to, const void* from, size_t bytes, Report* error) {
   return guarded(device, error, [&] { device->download(to, from, bytes); });
+}
+
+int wait(Handle* device, Report* error) {
+  return guarded(device, error, [&] { device->stream.synchronize(); });
+}
+
+int packed_size(uint32_t type, int64_t rows, int64_t columns, uint64_t* bytes, uint64_t* draft_bytes, uint64_t* scratch_bytes,
+                Report* error) {
+  return guarded(error, [&] {
+    *bytes = cuda::packed_bytes(tensor::DType(type), rows, columns);
+    *draft_bytes = cuda::packed_draft_bytes(tensor::DType(type), rows, columns);
+    *scratch_bytes = cuda::linear_scratch_bytes(tensor::DType(type), columns);
+  });
+}
+
+cuda::Weights weights_of(const ragdraft_cuda_matrix& matrix) {
+  return {tensor::DType(matrix.type), matrix.rows, matrix.columns, static_cast<uint8_t*>(matrix.device_data)};
+}
+
+int pack(Handle* device, const ragdraft_cuda_matrix* into, int64_t first_row, int64_t rows, const void* from, Report* error) {
+  static_assert(RAGDRAFT_CUDA_PACK_ROWS % cuda::kPackRows == 0, "runs of the core are runs of the kernels");
+  return guarded(device, error, [&] { device->pack(weights_of(*into), first_row, rows, from); });
 }
 
 int next_pass(Handle* device, void** pass, Report* error) {
@@ -137,6 +177,20 @@ int gather_wanted(Handle* device, const float* x, int wanted, int64_t columns, f
   return guarded(device, error, [&] { cuda::gather_wanted(device->stream, device->pass(), x, wanted, columns, out); });
 }
 
+int linear(Handle* device, const ragdraft_cuda_product* products, int count, const ragdraft_cuda_row_source* source, int rows, int draft,
+           Report* error) {
+  return guarded(device, error, [&] {
+    std::vector<cuda::Product> all;
+    for (int i = 0; i < count; i++) {
+      const ragdraft_cuda_product& p = products[i];
+      all.push_back({weights_of(p.weights), p.device_bias, p.device_y, p.accumulate != 0});
+    }
+    const cuda::RowSource rows_of{cuda::RowSource::Kind(source->kind), source->device_values, source->device_weight, source->epsilon,
+                                  source->device_up};
+    device->linear(all.data(), count, rows_of, rows, draft != 0);
+  });
+}
+
 cuda::RopeShape shape_of(const ragdraft_cuda_rope* rope) {
   return {rope->device_frequency, rope->pairs, rope->magnitude, rope->interleaved != 0};
 }
@@ -145,21 +199,40 @@ int rope_angles(Handle* device, const ragdraft_cuda_rope* rope, int rows, float*
   return guarded(device, error, [&] { cuda::rope_angles(device->stream, device->pass(), shape_of(rope), rows, angles); });
 }
 
+kv::KvLayout layout_of(const ragdraft_cuda_kv& kv) {
+  return {kv.layers, kv.kv_heads, kv.head_dim, kv::KvType(kv.type), kv::BlockOrder::kTokens};
+}
+
 int rope_append(Handle* device, const ragdraft_cuda_rope* rope, const float* angles, const ragdraft_cuda_kv* kv, int heads, int rows, float* q,
                 const float* k, const float* v, Report* error) {
   return guarded(device, error, [&] {
-    const kv::KvLayout layout{kv->layers, kv->kv_heads, kv->head_dim, kv::KvType(kv->type), kv::BlockOrder::kTokens};
+    const kv::KvLayout layout = layout_of(*kv);
     cuda::rope_append(device->stream, device->pass(), shape_of(rope), angles, layout.type, cuda::kv_shape(layout, kv->layer), heads, rows, q,
                       k, v);
   });
 }
 
+cuda::AttentionShape attention_shape(const ragdraft_cuda_kv& kv, int heads, float scale, int rows, int spans, int most_keys) {
+  const kv::KvLayout layout = layout_of(kv);
+  return {layout.type, cuda::kv_shape(layout, kv.layer), heads, scale, rows, spans, most_keys};
+}
+
+int attention(Handle* device, const ragdraft_cuda_kv* kv, int heads, float scale, int rows, int spans, int most_keys, const float* q,
+              float* out, Report* error) {
+  return guarded(device, error, [&] { device->attention(attention_shape(*kv, heads, scale, rows, spans, most_keys), q, out); });
+}
+
+int attention_scratch(const ragdraft_cuda_kv* kv, int heads, int rows, int spans, int most_keys, uint64_t* bytes, Report* error) {
+  return guarded(error, [&] { *bytes = cuda::attention_scratch_bytes(attention_shape(*kv, heads, 1, rows, spans, most_keys)); });
+}
+
 const ragdraft_cuda_api api = {RAGDRAFT_CUDA_ABI, sizeof(ragdraft_cuda_api), RAGDRAFT_CUDA_ARCHS,
                                device_count, device_info,
                                open_device, close_device, memory_info,
-                               allocate, release, copy, zero, upload, download,
+                               allocate, release, copy, zero, upload, download, wait,
+                               packed_size, pack,
                                next_pass, upload_pass,
-                               embed, gather_wanted, rope_angles, rope_append};
+                               embed, gather_wanted, linear, rope_angles, rope_append, attention, attention_scratch};
 
 }  // namespace
 

@@ -6,13 +6,17 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#define RAGDRAFT_CUDA_ABI 2
+#define RAGDRAFT_CUDA_ABI 3
+
+/* A matrix is packed in runs of its file's rows: each starts at a multiple of this, and ends at one or with the matrix. */
+#define RAGDRAFT_CUDA_PACK_ROWS 128
 
 enum {
   RAGDRAFT_CUDA_OK = 0,
   RAGDRAFT_CUDA_OUT_OF_MEMORY = 1, /* of the device, or pinned memory of the host */
   RAGDRAFT_CUDA_FAILED = 2,        /* the driver's or the device's error */
-  RAGDRAFT_CUDA_INTERNAL = 3       /* a fault of ours */
+  RAGDRAFT_CUDA_INTERNAL = 3,      /* a fault of ours */
+  RAGDRAFT_CUDA_UNSUPPORTED = 4    /* a type or shape that there are no kernels for */
 };
 
 typedef struct ragdraft_cuda_error {
@@ -26,8 +30,10 @@ typedef struct ragdraft_cuda_device_info {
   uint64_t total_bytes;
 } ragdraft_cuda_device_info;
 
-/* A device in use: a stream, staging memory, the pass. All functions that take one may be called on any thread; what they are asked for
- * happens in the order of the calls. Pointers that are called `device_...` point into its memory. */
+/* A device in use: a stream, staging memory, scratch memory, the pass. All functions that take one may be called on any thread; what
+ * they are asked for happens in the order of the calls, later: a fault of a kernel is reported by whichever call comes upon it. After
+ * RAGDRAFT_CUDA_FAILED what was computed before is not to be trusted: every further call but release() and close() reports that first
+ * failure again. Pointers that are called `device_...` point into its memory. */
 typedef struct ragdraft_cuda_device ragdraft_cuda_device;
 
 typedef struct ragdraft_cuda_embedding {
@@ -35,6 +41,30 @@ typedef struct ragdraft_cuda_embedding {
   int64_t columns, row_bytes;
   const void* device_data; /* [vocabulary] rows as the file stores them */
 } ragdraft_cuda_embedding;
+
+/* ops::cuda::Weights: a matrix in the layout of the kernels, packed_size() bytes. */
+typedef struct ragdraft_cuda_matrix {
+  uint32_t type; /* GGUF's type id */
+  int64_t rows, columns;
+  void* device_data;
+} ragdraft_cuda_matrix;
+
+/* ops::cuda::RowSource: the rows that a product multiplies. */
+typedef struct ragdraft_cuda_row_source {
+  int kind; /* ops::cuda::RowSource::Kind */
+  const float* device_values;
+  const float* device_weight;
+  float epsilon;
+  const float* device_up;
+} ragdraft_cuda_row_source;
+
+/* ops::cuda::Product */
+typedef struct ragdraft_cuda_product {
+  ragdraft_cuda_matrix weights;
+  const float* device_bias; /* or null */
+  float* device_y;
+  int accumulate;
+} ragdraft_cuda_product;
 
 typedef struct ragdraft_cuda_rope {
   const double* device_frequency; /* [pairs] */
@@ -69,6 +99,16 @@ typedef struct ragdraft_cuda_api {
   /* When they return the host's memory has been read or written. */
   int (*upload)(ragdraft_cuda_device* device, void* device_to, const void* from, size_t bytes, ragdraft_cuda_error* error);
   int (*download)(ragdraft_cuda_device* device, void* to, const void* device_from, size_t bytes, ragdraft_cuda_error* error);
+  /* Waits until everything that was asked for has happened. */
+  int (*wait)(ragdraft_cuda_device* device, ragdraft_cuda_error* error);
+
+  /* Bytes of a packed matrix, how many of them a product at draft precision reads, and the scratch memory of its products. */
+  int (*packed_size)(uint32_t type, int64_t rows, int64_t columns, uint64_t* bytes, uint64_t* draft_bytes, uint64_t* scratch_bytes,
+                     ragdraft_cuda_error* error);
+  /* Rows [first_row, first_row + rows) of `into` from the host's memory, as the file stores them; a run, see
+   * RAGDRAFT_CUDA_PACK_ROWS. Takes the scratch memory of the matrix's products. */
+  int (*pack)(ragdraft_cuda_device* device, const ragdraft_cuda_matrix* into, int64_t first_row, int64_t rows, const void* from,
+              ragdraft_cuda_error* error);
 
   /* Waits until the last pass has been read, and gives the host's copy of ops::cuda::Pass (kernels/pass.h) to be filled;
    * upload_pass() brings it to the device, `pages` entries of its page table. */
@@ -79,9 +119,18 @@ typedef struct ragdraft_cuda_api {
   int (*embed)(ragdraft_cuda_device* device, const ragdraft_cuda_embedding* table, int rows, float* device_out, ragdraft_cuda_error* error);
   int (*gather_wanted)(ragdraft_cuda_device* device, const float* device_x, int wanted, int64_t columns, float* device_out,
                        ragdraft_cuda_error* error);
+  /* Products of one input, whatever the types of their weights; `rows` rows of `source`. */
+  int (*linear)(ragdraft_cuda_device* device, const ragdraft_cuda_product* products, int count, const ragdraft_cuda_row_source* source,
+                int rows, int draft, ragdraft_cuda_error* error);
   int (*rope_angles)(ragdraft_cuda_device* device, const ragdraft_cuda_rope* rope, int rows, float* device_angles, ragdraft_cuda_error* error);
   int (*rope_append)(ragdraft_cuda_device* device, const ragdraft_cuda_rope* rope, const float* device_angles, const ragdraft_cuda_kv* kv,
                      int heads, int rows, float* device_q, const float* device_k, const float* device_v, ragdraft_cuda_error* error);
+  /* most_keys: no row sees more. Takes the scratch memory of its shape where it is the first to need so much. */
+  int (*attention)(ragdraft_cuda_device* device, const ragdraft_cuda_kv* kv, int heads, float scale, int rows, int spans, int most_keys,
+                   const float* device_q, float* device_out, ragdraft_cuda_error* error);
+  /* Bytes of that memory. */
+  int (*attention_scratch)(const ragdraft_cuda_kv* kv, int heads, int rows, int spans, int most_keys, uint64_t* bytes,
+                           ragdraft_cuda_error* error);
 } ragdraft_cuda_api;
 
 typedef const ragdraft_cuda_api* (*ragdraft_cuda_get_api_fn)(uint32_t abi);

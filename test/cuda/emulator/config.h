@@ -16,6 +16,7 @@ struct Config {
   size_t memory_bytes = size_t{4} << 30;     // of the device
   size_t block_shared_bytes = 227 << 10;     // the most dynamic shared memory of a block
   int devices = 1;
+  int launches_until_fault = -1;             // that still run; the next one fails. Negative: none does
 };
 inline Config& config() {
   static Config value;

@@ -27,15 +27,18 @@ TEST("what does not fit is an error with both numbers; the device goes on") {
   emulator::config() = before;
 }
 
-TEST("a launch that the device refuses is ERR_DEVICE_FAILED; what was allocated is given back all the same") {
+TEST("a device that failed says so at every call, and gives its memory back") {
   const size_t before = emulator::device_bytes_in_use();
   {
     const auto device = testing::open_device();
     DeviceMemory memory(device);
-    const auto out = memory.allocate(1024);
-    const ragdraft_cuda_embedding no_columns{0, 0, 0, nullptr};  // a grid of no blocks
-    CHECK(testing::thrown([&] { device->call(&ragdraft_cuda_api::embed, &no_columns, 1, reinterpret_cast<float*>(out.get())); })
-              .find("ERR_DEVICE_FAILED: GPU: launching a kernel") == 0);
+    const auto data = memory.allocate(64);
+    const ragdraft_cuda_embedding no_columns{0, 0, 0, nullptr};
+    const auto embed = [&] { device->call(&ragdraft_cuda_api::embed, &no_columns, 1, reinterpret_cast<float*>(data.get())); };
+    const std::string first = testing::thrown(embed);
+    CHECK(first.find("ERR_DEVICE_FAILED: GPU: launching a kernel") == 0);
+    CHECK(testing::thrown([&] { memory.zero(data.get(), 64); }).find("ERR_DEVICE_FAILED: GPU: it failed before: launching a kernel") == 0);
+    CHECK(testing::thrown([&] { memory.allocate(1); }).find("ERR_DEVICE_FAILED") == 0);
   }
   CHECK(emulator::device_bytes_in_use() == before);
 }

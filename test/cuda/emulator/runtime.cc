@@ -104,7 +104,9 @@ uint64_t block_at(uint64_t n, uint64_t blocks, uint64_t steps) {
 }  // namespace
 
 void run_grid(const Shape& shape, const std::function<void()>& body) {
-  const emulator::Config& config = emulator::config();
+  emulator::Config& config = emulator::config();
+  if (config.launches_until_fault == 0) throw emulator::Fault("a kernel failed because the test asked for it");
+  if (config.launches_until_fault > 0) config.launches_until_fault--;
   const uint64_t blocks = uint64_t(shape.grid.x) * shape.grid.y * shape.grid.z;
   uint64_t steps = blocks;  // numbers that block_at() visits
   if (config.order == emulator::Order::kRandom)

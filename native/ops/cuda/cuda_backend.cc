@@ -1,0 +1,210 @@
+#include "ops/cuda/cuda_backend.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/error.h"
+#include "ops/cuda/cuda_matrix.h"
+#include "ops/cuda/kernels/pass.h"
+#include "ops/draft_copy.h"
+
+namespace ragdraft::ops {
+
+std::unique_ptr<Backend> make_cuda_backend(const ragdraft_cuda_api& api, int device) { return std::make_unique<cuda::CudaBackend>(api, device); }
+
+namespace cuda {
+namespace {
+
+constexpr int kLogitRows = 16;  // that the device keeps at a time: more come in runs
+// Lengths of context that attention is prepared for are powers of two from here on, so that few shapes occur.
+constexpr int kLeastKeys = 1024;
+
+std::string name_of(const ragdraft_cuda_api& api, int index) {
+  ragdraft_cuda_device_info info;
+  ragdraft_cuda_error error;
+  require(api.device_info(index, &info, &error), error);
+  return "cuda:" + std::to_string(index) + "/" + info.name;
+}
+
+ragdraft_cuda_kv shape_of(const kv::KvLayout& layout, int layer) {
+  return {int(layout.type), layout.layers, layout.kv_heads, layout.head_dim, layer};
+}
+
+ragdraft_cuda_row_source source_of(const LinearInput& input) {
+  return {int(input.kind), input.values, input.weight, input.epsilon, input.up};
+}
+
+// `input` without its first `rows` rows.
+LinearInput rows_from(LinearInput input, int rows, int64_t columns) {
+  input.values += rows * columns;
+  if (input.up) input.up += rows * columns;
+  return input;
+}
+
+// Row by row where each one stands, and the pages that its span sees. Returns the number of pages.
+int fill(const ops::Pass& from, cuda::Pass& pass) {
+  pass.rows = int32_t(from.tokens.size());
+  pass.spans = int32_t(from.spans.size());
+  pass.wanted = int32_t(from.wanted.size());
+  std::copy(from.wanted.begin(), from.wanted.end(), pass.wanted_row);
+  int pages = 0;
+  for (int32_t s = 0; s < pass.spans; s++) {
+    const kv::KvSpan& span = from.spans[size_t(s)];
+    const int seen = (span.first_position + span.rows + kPageTokens - 1) / kPageTokens;
+    check(seen <= kPassPages - pages, Code::kContextOverflow, "the sequences of a pass are longer together than the GPU's page table");
+    pass.span[s] = {span.first_row, span.rows, span.first_position, pages};
+    std::copy_n(span.pages, seen, pass.pages + pages);
+    pages += seen;
+    for (int r = 0; r < span.rows; r++) {
+      const Position position = span.first_position + r;
+      pass.row[span.first_row + r] = {from.tokens[size_t(span.first_row + r)], position, position + span.skipped, s};
+    }
+  }
+  return pages;
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(const ragdraft_cuda_api& api, int device_index)
+    : device_(std::make_shared<const OpenDevice>(api, device_index)),
+      memory_(std::make_shared<DeviceMemory>(device_)),
+      name_(name_of(api, device_index)) {}
+
+void CudaBackend::check_kv(const kv::KvLayout& layout) const {
+  check(layout.type != kv::KvType::kF32, Code::kInvalidArgument,
+        "kv: 'f32' is not computed on the GPU, whose tensor cores multiply numbers of 16 bits: 'bf16', 'f16' and 'q8' are");
+}
+
+// ---- weights -------------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<Matrix> CudaBackend::pack(const tensor::MatrixView& source) {
+  auto matrix = std::make_unique<CudaMatrix>();
+  matrix->packed = pack_matrix(*device_, *memory_, source.type, source.rows, source.columns, [&](int64_t first, int64_t) {
+    return source.data + size_t(first) * tensor::row_bytes(source.type, source.columns);
+  });
+  matrix->rows = source.rows;
+  matrix->columns = source.columns;
+  matrix->bytes = matrix->packed.bytes;
+  matrix->draft_bytes = matrix->packed.draft_bytes;
+  return matrix;
+}
+
+void CudaBackend::add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) {
+  CudaMatrix& own = CudaMatrix::of(matrix);
+  check(draft_copy_pays(source), Code::kInternal, "a matrix that cannot have a draft copy");
+  std::vector<std::byte> rows_of_copy;
+  own.copy = pack_matrix(*device_, *memory_, tensor::DType::kQ4_0, source.rows, source.columns, [&](int64_t first, int64_t rows) {
+    rows_of_copy = draft_copy_rows(source, first, rows);
+    return static_cast<const std::byte*>(rows_of_copy.data());
+  });
+  own.copy_bytes = own.copy->bytes;
+  own.draft_bytes = own.copy->draft_bytes;
+}
+
+// As the file stores it: a row is dequantised where it is looked up.
+std::unique_ptr<EmbeddingTable> CudaBackend::load_embedding(const tensor::MatrixView& source) {
+  auto table = std::make_unique<CudaEmbedding>();
+  table->rows = source.rows;
+  table->columns = source.columns;
+  table->row_bytes = tensor::row_bytes(source.type, source.columns);
+  table->bytes = size_t(source.rows) * table->row_bytes;
+  table->type = source.type;
+  table->memory = memory_->allocate(table->bytes);
+  memory_->upload(table->memory.get(), source.data, table->bytes);
+  return table;
+}
+
+// ---- a pass --------------------------------------------------------------------------------------------------------------
+
+void CudaBackend::begin_pass(const ops::Pass& pass) {
+  void* memory = nullptr;
+  device_->call(&ragdraft_cuda_api::next_pass, &memory);
+  const int pages = fill(pass, *static_cast<cuda::Pass*>(memory));
+  device_->call(&ragdraft_cuda_api::upload_pass, pages);
+  rows_ = int(pass.tokens.size());
+  int longest = kLeastKeys;
+  for (const kv::KvSpan& span : pass.spans) longest = std::max(longest, span.first_position + span.rows);
+  most_keys_ = int(std::bit_ceil(unsigned(longest)));
+  angles_of_ = nullptr;
+}
+
+void CudaBackend::embed(const EmbeddingTable& table, std::span<const TokenId>, float* out) {
+  const CudaEmbedding& own = CudaEmbedding::of(table);
+  const ragdraft_cuda_embedding embedding{uint32_t(own.type), own.columns, int64_t(own.row_bytes), own.memory.get()};
+  device_->call(&ragdraft_cuda_api::embed, &embedding, rows_, out);
+}
+
+void CudaBackend::linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) {
+  const bool draft = precision == Precision::kDraft;
+  std::vector<ragdraft_cuda_product> products;
+  for (const LinearTask& task : tasks) {
+    const CudaMatrix& matrix = CudaMatrix::of(*task.weight);
+    const PackedRows& weights = draft && matrix.copy ? *matrix.copy : matrix.packed;
+    products.push_back({weights.shape, task.bias, task.y, task.accumulate});
+  }
+  const ragdraft_cuda_row_source source = source_of(input);
+  device_->call(&ragdraft_cuda_api::linear, products.data(), int(products.size()), &source, rows, int(draft));
+}
+
+const CudaBackend::DeviceRope& CudaBackend::on_device(const Rope& rope) {
+  for (const auto& known : ropes_) {
+    const Rope& r = known->rope;
+    if (r.frequency == rope.frequency && r.magnitude == rope.magnitude && r.interleaved == rope.interleaved) return *known;
+  }
+  const size_t pairs = rope.frequency.size(), bytes = pairs * sizeof(double);
+  const auto frequency = memory_->allocate(bytes), angles = memory_->allocate(kPassRows * 2 * pairs * sizeof(float));
+  memory_->upload(frequency.get(), rope.frequency.data(), bytes);
+  ropes_.push_back(std::make_unique<const DeviceRope>(DeviceRope{rope, frequency, angles}));
+  return *ropes_.back();
+}
+
+ragdraft_cuda_rope CudaBackend::shape_of(const DeviceRope& own) const {
+  const Rope& rope = own.rope;
+  return {reinterpret_cast<const double*>(own.frequency.get()), int(rope.frequency.size()), rope.magnitude, rope.interleaved};
+}
+
+void CudaBackend::rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan>, const Rope& rope, int heads, float* q,
+                                 const float* k, const float* v) {
+  const DeviceRope& own = on_device(rope);
+  const ragdraft_cuda_rope shape = shape_of(own);
+  auto* const angles = reinterpret_cast<float*>(own.angles.get());
+  if (angles_of_ != &own) device_->call(&ragdraft_cuda_api::rope_angles, &shape, rows_, angles);  // once a pass
+  angles_of_ = &own;
+  const ragdraft_cuda_kv kv = cuda::shape_of(layout, layer);
+  device_->call(&ragdraft_cuda_api::rope_append, &shape, angles, &kv, heads, rows_, q, k, v);
+}
+
+void CudaBackend::attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale,
+                            const float* q, float* out) {
+  const ragdraft_cuda_kv kv = cuda::shape_of(layout, layer);
+  device_->call(&ragdraft_cuda_api::attention, &kv, heads, scale, rows_, int(spans.size()), most_keys_, q, out);
+}
+
+void CudaBackend::gather(const float* x, std::span<const int> rows, int columns, float* out) {
+  device_->call(&ragdraft_cuda_api::gather_wanted, x, int(rows.size()), columns, out);
+}
+
+// Nobody holds its address between calls: the download waits.
+float* CudaBackend::logits_memory(int64_t vocabulary) {
+  const size_t bytes = size_t(kLogitRows) * size_t(vocabulary) * sizeof(float);
+  if (bytes > logits_bytes_) {
+    logits_memory_ = nullptr;
+    logits_bytes_ = 0;
+    logits_memory_ = memory_->allocate(bytes);
+    logits_bytes_ = bytes;
+  }
+  return reinterpret_cast<float*>(logits_memory_.get());
+}
+
+void CudaBackend::logits(const Matrix& output, const LinearInput& input, int rows, Precision precision, float* logits) {
+  float* const made = logits_memory(output.rows);
+  const LinearTask task{&output, nullptr, made};
+  for (int first = 0; first < rows; first += kLogitRows) {
+    const int count = std::min(kLogitRows, rows - first);
+    linear({&task, 1}, rows_from(input, first, output.columns), count, precision);
+    memory_->download(logits + first * output.rows, made, size_t(count) * size_t(output.rows) * sizeof(float));
+  }
+}
+
+}  // namespace cuda
+}  // namespace ragdraft::ops

@@ -1,0 +1,29 @@
+#include "ops/cuda/cuda_matrix.h"
+
+#include <algorithm>
+#include <string>
+
+namespace ragdraft::ops::cuda {
+
+PackedRows pack_matrix(const OpenDevice& device, Memory& memory, tensor::DType type, int64_t rows, int64_t columns,
+                       const std::function<const std::byte*(int64_t first, int64_t rows)>& rows_of) {
+  const tensor::DTypeInfo& info = tensor::info(type);
+  if (rows < 1 || columns < 1 || columns % info.block_elements != 0)
+    throw Error(Code::kUnsupportedModel, "a " + std::string(info.name) + " matrix of " + std::to_string(rows) + " rows and " +
+                                             std::to_string(columns) + " columns: columns must be a multiple of " +
+                                             std::to_string(info.block_elements));
+  const PackedSize size = packed_size(device.api, type, rows, columns);
+  PackedRows packed{{uint32_t(type), rows, columns, nullptr}, memory.allocate(size.bytes), size.bytes, size.draft_bytes};
+  packed.shape.device_data = packed.memory.get();
+  // A few MiB at a time: the device packs one run while the next one is read.
+  constexpr int64_t kRunBytes = int64_t{8} << 20;
+  const int64_t row_bytes = int64_t(tensor::row_bytes(type, columns));
+  const int64_t run = std::max<int64_t>(1, kRunBytes / row_bytes / RAGDRAFT_CUDA_PACK_ROWS) * RAGDRAFT_CUDA_PACK_ROWS;
+  for (int64_t first = 0; first < rows; first += run) {
+    const int64_t count = std::min(run, rows - first);
+    device.call(&ragdraft_cuda_api::pack, &packed.shape, first, count, static_cast<const void*>(rows_of(first, count)));
+  }
+  return packed;
+}
+
+}  // namespace ragdraft::ops::cuda
