@@ -8,6 +8,7 @@ namespace {
 template <kv::KvType kType, int kDim, int kTiles>
 void launch(gpu::Stream& stream, const AttentionCall& call, const AttentionPlan& plan) {
   using Kind = AttentionKind<kType, kDim, kTiles>;
+  static_assert(sizeof(AttentionShared<Kind>) <= 99 << 10, "more shared memory than a block has on every card");
   const dim3 grid{unsigned(plan.sets), unsigned(call.kv.kv_heads), unsigned(plan.leaves)};
   gpu::launch(attention_kernel<Kind>, gpu::Shape{grid, dim3(kAttentionThreads), sizeof(AttentionShared<Kind>)}, stream, call);
 }
