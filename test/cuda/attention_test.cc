@@ -205,6 +205,12 @@ TEST("attention agrees with the reference for 1 to 17 rows of a span that cross 
   compare_with_reference({KvType::kF16, 96, 1, 4}, {{500, 17, 1}, {3, 2, 2}});
 }
 
+TEST("attention agrees with the reference for more spans than a warp has lanes, some of several sets of queries") {
+  std::vector<Rows> rows;
+  for (int i = 0; i < 70; i++) rows.push_back({i, 1 + i % 30 / 28 * 5, uint32_t(i)});
+  compare_with_reference({KvType::kF16, 64, 1, 8}, rows);
+}
+
 TEST("attention agrees with the reference for a prefill's chunk of 256 rows") {
   for (const KvType type : kTypes) compare_with_reference({type, 64, 1, 2}, {{440, 256}});
 }
