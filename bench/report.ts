@@ -8,9 +8,9 @@ import type { Peaks } from './native-programs'
 /** What is measured. */
 export interface Cell {
   readonly suite: string
-  readonly engine: 'ragdraft' | 'node-llama-cpp'
+  readonly engine: 'ragdraft' | 'node-llama-cpp' | 'transformers'
   readonly model: string
-  readonly metric: 'prefill' | 'decode' | 'verify' | 'answer' | 'load'
+  readonly metric: 'prefill' | 'decode' | 'draft' | 'verify' | 'answer' | 'load' | 'kernel'
   /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify; 0 for a load. */
   readonly rows: number
   /** Tokens in the context before the pass. */
@@ -58,7 +58,8 @@ export interface Measured {
 export interface Row extends Cell, Measured {}
 
 export interface Report {
-  readonly machine: { cpu: string; cores: number; memoryGiB: number; platform: string; node: string }
+  /** On a GPU (native/gpu_check): its name, and its memory. */
+  readonly machine: { gpu?: string; cpu: string; cores: number; memoryGiB: number; platform: string; node: string }
   readonly commit: string
   readonly date: string
   /** What this machine reached just before the suite; null if it was asked not to measure it. */
@@ -97,7 +98,7 @@ export function keep(folder: string, suite: string, result: Report, svg: string)
 
 /** One line: machine, commit and peaks. */
 export function heading({ machine, commit, peaks }: Report): string {
-  const parts = [machine.cpu, `${machine.cores} cores`, commit]
+  const parts = machine.gpu ? [machine.gpu, commit] : [machine.cpu, `${machine.cores} cores`, commit]
   if (peaks) {
     parts.push(`reads ${peaks.readGbps.all.toFixed(1)} GB/s`)
     for (const kind of ['f32', 'bf16', 'int8'] as const) {

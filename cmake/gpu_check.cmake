@@ -1,4 +1,4 @@
-# The tests of the CUDA module's kernels as programs for a GPU: the sources that cmake/cuda_emulated.cmake compiles for the CPU, by nvcc.
+# Tests and measurements of the CUDA module as programs for a GPU: the sources that cmake/cuda_emulated.cmake compiles for the CPU, by nvcc.
 # For the card that is here, unless RAGDRAFT_CUDA_ARCHITECTURES names others. scripts/gpu-check.sh builds and runs them.
 include(CheckLanguage)
 check_language(CUDA)
@@ -32,3 +32,9 @@ set_source_files_properties(${RAGDRAFT_GPU_TEST_SOURCES} test/cuda/gpu/main.cc P
 add_executable(gpu_tests ${RAGDRAFT_GPU_TEST_SOURCES} test/cuda/gpu/main.cc test/native/tap.cc)
 target_include_directories(gpu_tests PRIVATE test/cuda test/native)
 target_link_libraries(gpu_tests PRIVATE ragdraft_gpu)
+
+file(GLOB RAGDRAFT_GPU_CHECK_SOURCES CONFIGURE_DEPENDS bench/native/gpu_check/*.cc)
+set_source_files_properties(${RAGDRAFT_GPU_CHECK_SOURCES} PROPERTIES LANGUAGE CUDA)
+add_executable(gpu_check ${RAGDRAFT_GPU_CHECK_SOURCES})
+target_include_directories(gpu_check PRIVATE bench/native/gpu_check test/native)
+target_link_libraries(gpu_check PRIVATE ragdraft_gpu)
