@@ -42,8 +42,8 @@ export type OnProgress = (progress: Progress) => void
 export type Mode = 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
 export const modes = ['plain', 'rag', 'lossless', 'exact', 'paper'] as const satisfies readonly Mode[]
 
-/** `cuda` is refused with ERR_DEVICE_UNAVAILABLE: this version computes on the CPU only. */
-export type Device = 'auto' | 'cpu' | 'cuda'
+/** `cuda`: the NVIDIA GPU with the most free memory; `cuda:0`, `cuda:1`, ...: that one. */
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 /**
  * Number type of keys and values: 2 bytes each for `f16` and `bf16`, 4 for `f32`. `q8`: 1 byte each and one scale per token and
  * KV head, about half the memory of `f16` and half its time to read a long context, at a small loss of precision.
@@ -63,7 +63,11 @@ export const draftWeightKinds = ['auto', 'full', 'q4'] as const satisfies readon
 
 /** Options of `loadModel()`. */
 export interface LoadModelOptions {
-  /** Where to compute. "auto" takes the best there is and tells why in `model.info.deviceReason`. Default "auto". */
+  /**
+   * Where to compute. "auto" takes a GPU if one works and the model fits into its free memory with 8,192 tokens of context (or the
+   * trained context, if that is less), else the CPU, and tells why in `model.info.deviceReason`; "cuda" fails instead. A GPU is first
+   * tried in a child process, once: `RAGDRAFT_CUDA=0` in the environment does without GPU and trial. Default "auto".
+   */
   readonly device?: Device | undefined
   /** Worker threads, 1 to 256. Default: as many as this process may use. */
   readonly threads?: number | undefined
@@ -222,6 +226,11 @@ const cacheFolder: Field<string> = (value, name) => {
   throw invalid(name, 'true, false or the path of a folder', value)
 }
 
+const device: Field<Device> = (value, name) => {
+  if (typeof value === 'string' && /^(auto|cpu|cuda|cuda:\d{1,3})$/.test(value)) return value as Device
+  throw invalid(name, '"auto", "cpu", "cuda" or "cuda:N"', value)
+}
+
 const onProgress = optional(callback<OnProgress>(), undefined)
 const signal = optional(abortSignal, undefined)
 
@@ -236,7 +245,7 @@ export interface LoadSettings {
 }
 
 const loadFields: Fields<LoadSettings> = {
-  device: optional(oneOf(['auto', 'cpu', 'cuda']), 'auto'),
+  device: optional(device, 'auto'),
   threads: optional(integer(1, 256), 0),
   isa: optional(text(1), ''),
   draftCopy: optional(boolean, false),

@@ -51,7 +51,7 @@ export const flags = {
   context: { type: 'string', value: 'N', help: 'tokens of context (default: what the document needs)', option: 'contextTokens' },
   kv: { type: 'string', value: 'TYPE', help: `number type of the KV cache: ${kvChoices.join(', ')} (default: auto)` },
   threads: { type: 'string', value: 'N', help: 'worker threads (default: all that this process may use)' },
-  device: { type: 'string', value: 'D', help: 'auto, cpu, cuda (default: auto)' },
+  device: { type: 'string', value: 'D', help: 'auto, cpu, cuda, cuda:N (default: auto = a GPU that the model fits into, else the CPU)' },
   json: { type: 'boolean', help: 'print one JSON object instead of text' },
   'model-only': { type: 'boolean', help: "build the demo's model if need be, print its path and stop" },
   clear: { type: 'boolean', help: 'delete them' },

@@ -24,6 +24,21 @@ export interface GgufContents {
   readonly tensors: readonly GgufTensor[]
 }
 
+/** A GPU as the probe found it. */
+export interface CudaDevice {
+  readonly index: number
+  readonly name: string // "NVIDIA H200"
+  readonly capability: string // "9.0"
+  readonly totalBytes: number
+  readonly freeBytes: number // when it was probed
+  readonly problem: string // why it cannot be used; '' if it can
+}
+
+export interface CudaReport {
+  readonly devices: readonly CudaDevice[]
+  readonly reason: string // why there are none
+}
+
 /** The configuration as the forward pass uses it. */
 export interface NativeModelInfo {
   readonly architecture: string
@@ -38,7 +53,8 @@ export interface NativeModelInfo {
   readonly weightBytes: number // but for draft copies
   readonly draftWeightBytes: number // what passes of precision 'draft' read; = weightBytes where there is nothing cheaper
   readonly draftCopyBytes: number // memory of draft copies; 0 without
-  readonly backend: string // "cpu/avx512"
+  readonly backend: string // "cpu/avx512", "cuda/sm_90"
+  readonly gpu?: { readonly index: number; readonly name: string; readonly totalBytes: number } | undefined // where it computes, if on one
   readonly threads: number
   readonly kv: 'f16' | 'bf16' // the faster of the two here
   readonly weightsCache: {
@@ -157,17 +173,25 @@ export type Cancel = () => void
 export interface Binding {
   /** Instruction sets of the CPU kernels usable here, best first. */
   readonly isas: readonly string[]
-  /** Device discovery of the optional CUDA module; `reason` says why there is none. */
-  cuda(): { loaded: boolean; devices: number; module: string; reason: string; archs?: string }
+  /** Where the CUDA module is looked for; '' where there is no CUDA. */
+  readonly cudaModule: string
+  /**
+   * Starts the driver and runs a kernel on every GPU. For a child process: a broken driver may crash it, and after `limitSeconds` it
+   * ends itself.
+   */
+  probeCuda(limitSeconds: number): CudaReport
+  /** Keeps a text for all environments (Workers) of the process, and returns what is kept; '' at first. */
+  shareCudaReport(report?: string): string
   /** Metadata and tensor list without the weights. Off the JavaScript thread. */
   readGguf(path: string, onDone: Done<GgufContents>): Cancel
   /**
    * Loads and packs the weights. threads 0 = as many as this process may use; isa '' = best; draftCopy: keep 4 bits of each 16- and
    * 32-bit weight beside it, ERR_INVALID_ARGUMENT where there are too few; weightsCache: folder that keeps packed weights, '' = none.
+   * gpu: index of the CUDA device to compute on instead, ERR_DEVICE_UNAVAILABLE if it is not there.
    */
   loadModel(
     path: string,
-    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined },
+    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined; gpu?: number | undefined },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel

@@ -11,6 +11,9 @@ const root = path.resolve(__dirname, '..', '..').replace(/([\\/]app)\.asar(?=[\\
 
 let loaded: Binding | undefined
 
+/** The file that {@link native} loads. */
+export const addonPath = () => load.resolve(root)
+
 /**
  * The native addon, loaded on first use.
  * @throws ERR_NATIVE_LOAD if no binary fits this machine, with what to do about it.

@@ -1,6 +1,7 @@
 import { text } from '../check'
 import { RagdraftError } from '../errors'
 import type { Binding, NativeModel } from '../native/binding'
+import { chooseGpu, type GpuChoice } from '../native/cuda'
 import { native } from '../native/load'
 import { type Device, type LoadModelOptions, readLoadOptions } from '../options'
 import { chatTemplateOf } from '../prompt/template'
@@ -11,41 +12,62 @@ import { call } from './native-call'
 import { Scope } from './scope'
 import { vocabularyOf } from './vocabulary'
 
-/** @throws ERR_DEVICE_UNAVAILABLE if CUDA is asked for: there is no CUDA backend in this build yet, whatever devices there are. */
-function chooseDevice(binding: Binding, wanted: Device): { device: 'cpu'; reason: string | undefined } {
-  if (wanted === 'cpu') return { device: 'cpu', reason: undefined }
-  const cuda = binding.cuda()
-  const reason = cuda.reason || 'this version computes on the CPU only'
-  if (wanted === 'cuda')
-    throw new RagdraftError('ERR_DEVICE_UNAVAILABLE', `device "cuda" is not available: ${reason}`, { details: { reason } })
-  return { device: 'cpu', reason: `cuda: ${reason}` }
+/** The device does not take this model, though the file may be all right: what `auto` answers with the CPU. */
+const refusals: readonly unknown[] = ['ERR_OUT_OF_MEMORY', 'ERR_UNSUPPORTED_MODEL', 'ERR_DEVICE_UNAVAILABLE', 'ERR_DEVICE_FAILED']
+
+interface Loaded {
+  readonly native: NativeModel
+  readonly reason: string | undefined
+}
+
+/** Loads on the wanted device. `load(gpu)`: on that GPU, or on the CPU. */
+async function loadOn(
+  wanted: Device,
+  gpus: () => Promise<GpuChoice>,
+  load: (gpu: number | undefined) => Promise<NativeModel>,
+): Promise<Loaded> {
+  if (wanted === 'cpu') return { native: await load(undefined), reason: undefined }
+  const { index, reason } = await gpus()
+  if (wanted !== 'auto') {
+    if (index !== undefined) return { native: await load(index), reason: undefined }
+    throw new RagdraftError('ERR_DEVICE_UNAVAILABLE', `device "${wanted}" is not available: ${reason}`, { details: { reason } })
+  }
+  if (index === undefined) return { native: await load(undefined), reason: `cuda: ${reason}` }
+  try {
+    return { native: await load(index), reason: undefined }
+  } catch (error) {
+    if (!(error instanceof RagdraftError && refusals.includes(error.code))) throw error
+    return { native: await load(undefined), reason: `cuda:${index}: ${error.message}` }
+  }
 }
 
 /** {@link loadModel} over a given binding. @internal */
 export async function loadModelWith(binding: Binding, path: string, options?: LoadModelOptions): Promise<Model> {
   text(1)(path, 'the path')
   const settings = readLoadOptions(options)
-  const { device, reason } = chooseDevice(binding, settings.device)
   const { signal, onProgress } = settings
   // The head first: an unsupported tokenizer or a broken template shows before gigabytes are read.
   const contents = await readContents(binding, path, signal)
   const tokenizer = tokenizerFromGguf(contents.metadata)
   const template = chatTemplateOf(contents.metadata)
-  const loaded = await call<NativeModel>({
-    signal,
-    start: (done, guard) =>
-      binding.loadModel(
-        path,
-        { threads: settings.threads, isa: settings.isa, draftCopy: settings.draftCopy, weightsCache: settings.weightsCache },
-        guard((processed, total) => onProgress?.({ phase: 'load', processed, total })),
-        done,
-      ),
-    onCancelled: (late) => late.close(),
-  })
+  const { threads: wantedThreads, isa, draftCopy, weightsCache: cacheFolder } = settings
+  const load = (gpu: number | undefined) =>
+    call<NativeModel>({
+      signal,
+      start: (done, guard) =>
+        binding.loadModel(
+          path,
+          { threads: wantedThreads, isa, draftCopy, weightsCache: cacheFolder, gpu },
+          guard((processed, total) => onProgress?.({ phase: 'load', processed, total })),
+          done,
+        ),
+      onCancelled: (late) => late.close(),
+    })
+  const { native: loaded, reason } = await loadOn(settings.device, () => chooseGpu(binding, settings.device, signal), load)
   const vocabulary = vocabularyOf(contents).slice(0, loaded.info.vocab)
   const scope = new Scope('model', () => loaded.close())
   const { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength } = loaded.info
-  const { weightBytes, draftWeightBytes, draftCopyBytes, backend, threads, kv, weightsCache } = loaded.info
+  const { weightBytes, draftWeightBytes, draftCopyBytes, backend, threads, kv, weightsCache, gpu } = loaded.info
   const shape = { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength }
   return new Model(
     { binding, native: loaded, tokenizer, template, vocabulary, scope },
@@ -55,7 +77,9 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
       weightBytes,
       draftWeightBytes,
       draftCopyBytes,
-      device,
+      device: gpu ? (`cuda:${gpu.index}` as const) : 'cpu',
+      deviceName: gpu?.name,
+      deviceMemoryBytes: gpu?.totalBytes,
       deviceReason: reason,
       backend,
       threads,
@@ -66,10 +90,10 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
 }
 
 /**
- * Loads a GGUF model of the Llama or Qwen2 family and packs its weights for this machine.
+ * Loads a GGUF model of the Llama or Qwen2 family and packs its weights for the CPU or GPU that computes.
  * @param path of the file; any part of a split model, the others lying beside it
  * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_UNSUPPORTED_TOKENIZER, ERR_CHAT_TEMPLATE,
- * ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE, ERR_INVALID_ARGUMENT, ERR_NATIVE_LOAD; `signal.reason` on abort
+ * ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE, ERR_DEVICE_FAILED, ERR_INVALID_ARGUMENT, ERR_NATIVE_LOAD; `signal.reason` on abort
  */
 export async function loadModel(path: string, options?: LoadModelOptions): Promise<Model> {
   return loadModelWith(native(), path, options)

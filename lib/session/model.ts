@@ -1,7 +1,7 @@
 import { invalid } from '../check'
 import type { DocumentInput } from '../document/source'
 import type { WeightsCacheState } from '../native/binding'
-import { type Device, type OpenOptions, readOpenOptions } from '../options'
+import { type OpenOptions, readOpenOptions } from '../options'
 import type { Tokenizer } from '../tokenizer/from-gguf'
 import type { ModelDescription } from './describe'
 import { DocumentSession } from './document-session'
@@ -12,7 +12,7 @@ import { assertSameVocabulary } from './vocabulary'
 
 /** What is in memory: the file's description and how it runs. */
 export interface ModelInfo extends ModelDescription {
-  /** Memory of the weights, in bytes, without `draftCopyBytes`. */
+  /** Memory of the weights where they are computed with, in bytes, without `draftCopyBytes`. */
   readonly weightBytes: number
   /**
    * Bytes that a `q4` self-drafter reads for a token; equal to `weightBytes` for a model without 8-bit matrices and without a
@@ -22,12 +22,16 @@ export interface ModelInfo extends ModelDescription {
   /** Memory that `loadModel({ draftCopy: true })` added, in bytes; else 0. */
   readonly draftCopyBytes: number
   /** Where the model computes. */
-  readonly device: Exclude<Device, 'auto'>
+  readonly device: 'cpu' | `cuda:${number}`
+  /** Name of the GPU; undefined on the CPU. */
+  readonly deviceName: string | undefined
+  /** Memory of the GPU in bytes, used or free; undefined on the CPU. */
+  readonly deviceMemoryBytes: number | undefined
   /** Why `device: 'auto'` did not take a better one; undefined where there is nothing to explain. */
   readonly deviceReason: string | undefined
-  /** Implementation of the kernels, as "cpu/avx512". */
+  /** Implementation of the kernels, as "cpu/avx512" or "cuda/sm_90". */
   readonly backend: string
-  /** Worker threads, the engine's own included. */
+  /** Worker threads, the engine's own included; 1 on a GPU. */
   readonly threads: number
   /** What `kv: 'auto'` is here: the faster one of the two types of 2 bytes. */
   readonly kv: 'f16' | 'bf16'

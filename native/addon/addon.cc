@@ -1,8 +1,11 @@
 #include "addon/addon.h"
 
+#include <mutex>
+
 #include "addon/arguments.h"
 #include "addon/channel.h"
 #include "addon/cuda_loader.h"
+#include "addon/cuda_probe.h"
 #include "addon/generate_request.h"
 #include "addon/gguf_object.h"
 #include "engine/jobs.h"
@@ -41,7 +44,9 @@ Addon::Addon(Napi::Env env, Napi::Object exports) : env_(env) {
   classes_.sequence = Napi::Persistent(SequenceHandle::define(env));
   Napi::Array isas = Napi::Array::New(env);
   for (const std::string& isa : ops::cpu_isas()) isas.Set(isas.Length(), isa);
-  DefineAddon(exports, {InstanceValue("isas", isas), InstanceMethod("cuda", &Addon::cuda), InstanceMethod("readGguf", &Addon::read_gguf),
+  DefineAddon(exports, {InstanceValue("isas", isas), InstanceValue("cudaModule", Napi::String::New(env, cuda_module_path())),
+                        InstanceMethod("probeCuda", &Addon::probe_cuda), InstanceMethod("shareCudaReport", &Addon::share_cuda_report),
+                        InstanceMethod("readGguf", &Addon::read_gguf),
                         InstanceMethod("loadModel", &Addon::load_model), InstanceMethod("prefill", &Addon::prefill),
                         InstanceMethod("generate", &Addon::generate), InstanceMethod("evaluate", &Addon::evaluate)});
   // No thread of ours may outlive the environment: Node may unload this library after a Worker ends.
@@ -57,15 +62,31 @@ Napi::Value Addon::submit(Napi::Env env, std::shared_ptr<engine::Job> job) {
   }, "cancel");
 }
 
-Napi::Value Addon::cuda(const Napi::CallbackInfo& info) {
-  const CudaStatus& status = load_cuda();
+Napi::Value Addon::probe_cuda(const Napi::CallbackInfo& info) {
+  const CudaProbe probe = addon::probe_cuda(integer_argument(info[0], "limitSeconds", 1, 3600));
+  Napi::Array devices = Napi::Array::New(info.Env());
+  for (const ProbedDevice& device : probe.devices) {
+    Napi::Object o = Napi::Object::New(info.Env());
+    o.Set("index", device.index);
+    o.Set("name", device.name);
+    o.Set("capability", device.capability);
+    o.Set("totalBytes", double(device.total_bytes));
+    o.Set("freeBytes", double(device.free_bytes));
+    o.Set("problem", device.problem);
+    devices.Set(devices.Length(), o);
+  }
   Napi::Object o = Napi::Object::New(info.Env());
-  o.Set("loaded", status.api != nullptr);
-  o.Set("devices", status.devices);
-  o.Set("module", status.path);
-  o.Set("reason", status.reason);
-  if (status.api) o.Set("archs", status.api->archs);
+  o.Set("devices", devices);
+  o.Set("reason", probe.reason);
   return o;
+}
+
+Napi::Value Addon::share_cuda_report(const Napi::CallbackInfo& info) {
+  static std::mutex mutex;
+  static std::string report;
+  const std::lock_guard lock(mutex);
+  if (!info[0].IsUndefined()) report = string_argument(info[0], "report");
+  return Napi::String::New(info.Env(), report);
 }
 
 Napi::Value Addon::read_gguf(const Napi::CallbackInfo& info) {
@@ -76,19 +97,35 @@ Napi::Value Addon::read_gguf(const Napi::CallbackInfo& info) {
                 })));
 }
 
+// Arguments are checked at once.
+engine::MakeBackend Addon::cpu_backend(int threads, const std::string& isa) {
+  return [backend = engine_.cpu_backend(threads, isa)] { return backend; };
+}
+
+engine::MakeBackend Addon::cuda_backend(int device) {
+  return [this, device] {
+    const CudaStatus& status = load_cuda();
+    if (device >= status.devices)
+      throw Error(Code::kDeviceUnavailable, status.reason.empty() ? "there is no GPU " + std::to_string(device) : status.reason);
+    return engine_.cuda_backend(*status.api, device);
+  };
+}
+
 Napi::Value Addon::load_model(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string path = string_argument(info[0], "path");
   const Napi::Object options = object_argument(info[1], "options");
   const int threads = integer_argument(options.Get("threads"), "threads", 0, 256);
   const std::string isa = string_argument(options.Get("isa"), "isa");
+  const Napi::Value gpu = options.Get("gpu");
+  const int device = gpu.IsUndefined() ? -1 : integer_argument(gpu, "gpu", 0, 1023);
   const Napi::Value cache = options.Get("weightsCache");
   const model::LoadOptions load{boolean_argument(options.Get("draftCopy"), "draftCopy"), cache.IsUndefined() ? "" : string_argument(cache, "weightsCache")};
   if (load.cache_folder.find('\0') != std::string::npos) throw_invalid(env, "weightsCache must be a path without NUL");
   auto channel = std::make_shared<Channel>(env, "ragdraft:load-model",
                                            std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
-  auto backend = guarded(env, [&] { return engine_.cpu_backend(threads, isa); });
-  return submit(env, engine::load_model_job(path, std::move(backend), load, progress(channel, 0),
+  const engine::MakeBackend backend = guarded(env, [&] { return device < 0 ? cpu_backend(threads, isa) : cuda_backend(device); });
+  return submit(env, engine::load_model_job(path, backend, load, progress(channel, 0),
                                             report<std::shared_ptr<engine::Model>>(channel, 1, [](Napi::Env env, const std::shared_ptr<engine::Model>& model, bool failed) {
                                               return failed ? env.Undefined() : wrap_model(env, model);
                                             })));

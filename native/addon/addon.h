@@ -4,6 +4,7 @@
 
 #include "addon/handles.h"
 #include "engine/engine.h"
+#include "engine/jobs.h"
 
 namespace ragdraft::addon {
 
@@ -15,12 +16,15 @@ class Addon final : public Napi::Addon<Addon> {
   const HandleClasses& classes() const { return classes_; }
 
  private:
-  Napi::Value cuda(const Napi::CallbackInfo& info);
+  Napi::Value probe_cuda(const Napi::CallbackInfo& info);
+  Napi::Value share_cuda_report(const Napi::CallbackInfo& info);
   Napi::Value read_gguf(const Napi::CallbackInfo& info);
   Napi::Value load_model(const Napi::CallbackInfo& info);
   Napi::Value prefill(const Napi::CallbackInfo& info);
   Napi::Value generate(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
+  engine::MakeBackend cpu_backend(int threads, const std::string& isa);
+  engine::MakeBackend cuda_backend(int device);
   // Queues the job; returns its cancel function.
   Napi::Value submit(Napi::Env env, std::shared_ptr<engine::Job> job);
 

@@ -11,15 +11,20 @@
 namespace ragdraft::addon {
 namespace {
 
+// The folder of the addon, with its last separator.
 #if defined(_WIN32)
-ragdraft_cuda_get_api_fn find_entry(CudaStatus& status, const char* override_path) {
+std::string own_folder() {
   HMODULE self = nullptr;
   GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
                      reinterpret_cast<LPCSTR>(&load_cuda), &self);
   char file[4096];
   const std::string own(file, GetModuleFileNameA(self, file, sizeof file));
-  status.path = override_path ? override_path : own.substr(0, own.find_last_of("\\/") + 1) + "ragdraft_cuda.dll";
-  const HMODULE module = LoadLibraryA(status.path.c_str());
+  return own.substr(0, own.find_last_of("\\/") + 1);
+}
+constexpr const char* kModuleName = "ragdraft_cuda.dll";
+
+ragdraft_cuda_get_api_fn find_entry(CudaStatus& status, const std::string& path) {
+  const HMODULE module = LoadLibraryA(path.c_str());
   if (!module) {
     status.reason = "the CUDA module was not found or cannot be loaded";
     return nullptr;
@@ -27,21 +32,25 @@ ragdraft_cuda_get_api_fn find_entry(CudaStatus& status, const char* override_pat
   return reinterpret_cast<ragdraft_cuda_get_api_fn>(GetProcAddress(module, "ragdraft_cuda_get_api"));
 }
 #elif defined(__APPLE__)
-ragdraft_cuda_get_api_fn find_entry(CudaStatus& status, const char*) {
+ragdraft_cuda_get_api_fn find_entry(CudaStatus& status, const std::string&) {
   status.reason = "there is no CUDA on macOS";
   return nullptr;
 }
 #else
-ragdraft_cuda_get_api_fn find_entry(CudaStatus& status, const char* override_path) {
+std::string own_folder() {
+  Dl_info self;
+  const std::string own = dladdr(reinterpret_cast<void*>(&load_cuda), &self) && self.dli_fname ? self.dli_fname : "";
+  return own.substr(0, own.rfind('/') + 1);
+}
+constexpr const char* kModuleName = "libragdraft_cuda.so";
+
+ragdraft_cuda_get_api_fn find_entry(CudaStatus& status, const std::string& path) {
   // Without a driver the (large) module is not even mapped.
   if (!dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) && !std::getenv("RAGDRAFT_CUDA_FORCE_LOAD")) {
     status.reason = "no NVIDIA driver (libcuda.so.1)";
     return nullptr;
   }
-  Dl_info self;
-  std::string own = dladdr(reinterpret_cast<void*>(&load_cuda), &self) && self.dli_fname ? self.dli_fname : "";
-  status.path = override_path ? override_path : own.substr(0, own.rfind('/') + 1) + "libragdraft_cuda.so";
-  void* module = dlopen(status.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!module) {
     const char* error = dlerror();
     status.reason = error ? error : "the CUDA module cannot be loaded";
@@ -58,7 +67,7 @@ CudaStatus load() {
     status.reason = "disabled by RAGDRAFT_CUDA=0";
     return status;
   }
-  const ragdraft_cuda_get_api_fn entry = find_entry(status, std::getenv("RAGDRAFT_CUDA_MODULE"));
+  const ragdraft_cuda_get_api_fn entry = find_entry(status, cuda_module_path());
   if (!entry) {
     if (status.reason.empty()) status.reason = "the CUDA module lacks its entry point";
     return status;
@@ -79,6 +88,15 @@ CudaStatus load() {
 const CudaStatus& load_cuda() {
   static const CudaStatus status = load();
   return status;
+}
+
+std::string cuda_module_path() {
+#if defined(__APPLE__)
+  return "";
+#else
+  const char* const given = std::getenv("RAGDRAFT_CUDA_MODULE");
+  return given ? given : own_folder() + kModuleName;
+#endif
 }
 
 }  // namespace ragdraft::addon

@@ -55,16 +55,25 @@ Napi::Function ModelHandle::define(Napi::Env env) {
                       InstanceMethod<&ModelHandle::close>("close"), InstanceAccessor<&ModelHandle::closed>("closed")});
 }
 
+namespace {
+
+// What the garbage collector is to know of: memory of a device is not the process's.
+int64_t host_bytes(const engine::Model& model) {
+  return model.backend().memory()->is_host() ? model.weight_bytes() + model.copy_bytes() : 0;
+}
+
+}  // namespace
+
 ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), model_(constructor_payload<std::shared_ptr<engine::Model>>(info)) {
   Value().TypeTag(&kModelTag);
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), model_->weight_bytes() + model_->copy_bytes());
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), host_bytes(*model_));
 }
 
 ModelHandle::~ModelHandle() { drop(Env()); }
 
 void ModelHandle::drop(Napi::Env env) {
   if (!model_) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -(model_->weight_bytes() + model_->copy_bytes()));
+  Napi::MemoryManagement::AdjustExternalMemory(env, -host_bytes(*model_));
   model_ = nullptr;
 }
 
@@ -94,6 +103,14 @@ Napi::Object cache_object(Napi::Env env, const model::CacheReport& report) {
   return o;
 }
 
+Napi::Object gpu_object(Napi::Env env, const ops::DeviceDescription& device) {
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("index", device.index);
+  o.Set("name", device.name);
+  o.Set("totalBytes", double(device.total_bytes));
+  return o;
+}
+
 }  // namespace
 
 Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
@@ -113,6 +130,7 @@ Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
   o.Set("draftWeightBytes", double(model->draft_bytes()));
   o.Set("draftCopyBytes", double(model->copy_bytes()));
   o.Set("backend", model->backend().name());
+  if (const ops::DeviceDescription* device = model->backend().device()) o.Set("gpu", gpu_object(info.Env(), *device));
   o.Set("threads", model->backend().threads());
   o.Set("kv", model->backend().preferred_kv() == kv::KvType::kBF16 ? "bf16" : "f16");
   o.Set("weightsCache", cache_object(info.Env(), model->weights_cache()));

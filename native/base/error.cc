@@ -18,6 +18,7 @@ std::string_view code_name(Code code) {
     case Code::kInternal: return "ERR_INTERNAL";
     case Code::kDeviceFailed: return "ERR_DEVICE_FAILED";
     case Code::kFileWrite: return "ERR_FILE_WRITE";
+    case Code::kDeviceUnavailable: return "ERR_DEVICE_UNAVAILABLE";
   }
   return "ERR_INTERNAL";
 }

@@ -22,6 +22,7 @@ enum class Code {
   kInternal,             // ERR_INTERNAL: an invariant of ours failed
   kDeviceFailed,         // ERR_DEVICE_FAILED: the GPU or its driver reported an error while computing
   kFileWrite,            // ERR_FILE_WRITE
+  kDeviceUnavailable,    // ERR_DEVICE_UNAVAILABLE: no such GPU, or no way to use it
 };
 
 std::string_view code_name(Code code);  // "ERR_INVALID_ARGUMENT"

@@ -11,6 +11,8 @@ namespace ragdraft {
 class Memory {
  public:
   virtual ~Memory() = default;
+  // Whether it is the process's own.
+  virtual bool is_host() const { return false; }
   // Zero-initialised, 64-byte aligned. Throws kOutOfMemory.
   virtual std::shared_ptr<std::byte[]> allocate(size_t bytes) = 0;
   // Within this memory; from and to do not overlap.
@@ -24,6 +26,7 @@ class Memory {
 // The process's own.
 class HostMemory : public Memory {
  public:
+  bool is_host() const final { return true; }
   void copy(std::byte* to, const std::byte* from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void zero(std::byte* to, size_t bytes) override { std::memset(to, 0, bytes); }
   void upload(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }

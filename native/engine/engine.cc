@@ -79,4 +79,15 @@ std::shared_ptr<ops::Backend> Engine::cpu_backend(int threads, const std::string
   return backend;
 }
 
+std::shared_ptr<ops::Backend> Engine::cuda_backend(const ragdraft_cuda_api& api, int device) {
+  const std::lock_guard lock(backends_mutex_);
+  auto& known = cuda_backends_[device];
+  std::shared_ptr<ops::Backend> backend = known.lock();
+  if (!backend) {
+    backend = ops::make_cuda_backend(api, device);
+    known = backend;
+  }
+  return backend;
+}
+
 }  // namespace ragdraft::engine

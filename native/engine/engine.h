@@ -44,6 +44,9 @@ class Engine {
   void stop();
   // Backends are shared by (threads, isa): their worker pools sleep when idle, but one is enough. Throws kInvalidArgument.
   std::shared_ptr<ops::Backend> cpu_backend(int threads, const std::string& isa);
+  // One for each device: its models share a stream and scratch memory. Opens the device on first use, which takes a while. Throws
+  // kDeviceFailed, kOutOfMemory.
+  std::shared_ptr<ops::Backend> cuda_backend(const ragdraft_cuda_api& api, int device);
 
  private:
   void run();
@@ -56,6 +59,7 @@ class Engine {
   std::thread thread_;
   std::mutex backends_mutex_;
   std::map<std::pair<int, std::string>, std::weak_ptr<ops::Backend>> backends_;
+  std::map<int, std::weak_ptr<ops::Backend>> cuda_backends_;  // by device
 };
 
 }  // namespace ragdraft::engine

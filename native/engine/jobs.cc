@@ -25,12 +25,12 @@ class ReadGguf final : public Job {
 
 class LoadModel final : public Job {
  public:
-  LoadModel(std::string path, std::shared_ptr<ops::Backend> backend, const model::LoadOptions& options, Progress progress,
+  LoadModel(std::string path, MakeBackend make_backend, const model::LoadOptions& options, Progress progress,
             Done<std::shared_ptr<Model>> done)
-      : path_(std::move(path)), backend_(std::move(backend)), options_(options), progress_(std::move(progress)), done_(std::move(done)) {}
+      : path_(std::move(path)), make_backend_(std::move(make_backend)), options_(options), progress_(std::move(progress)), done_(std::move(done)) {}
   bool step() override {
     if (!loader_) {
-      loader_ = std::make_unique<model::ModelLoader>(path_, backend_, options_);
+      loader_ = std::make_unique<model::ModelLoader>(path_, make_backend_(), options_);
     } else {
       loader_->step();
     }
@@ -45,7 +45,7 @@ class LoadModel final : public Job {
 
  private:
   std::string path_;
-  std::shared_ptr<ops::Backend> backend_;
+  MakeBackend make_backend_;
   model::LoadOptions options_;
   Progress progress_;
   Done<std::shared_ptr<Model>> done_;
@@ -184,9 +184,9 @@ class Generate final : public Job {
 
 std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done) { return std::make_shared<ReadGguf>(std::move(path), std::move(done)); }
 
-std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, const model::LoadOptions& options, Progress progress,
+std::shared_ptr<Job> load_model_job(std::string path, MakeBackend make_backend, const model::LoadOptions& options, Progress progress,
                                     Done<std::shared_ptr<Model>> done) {
-  return std::make_shared<LoadModel>(std::move(path), std::move(backend), options, std::move(progress), std::move(done));
+  return std::make_shared<LoadModel>(std::move(path), std::move(make_backend), options, std::move(progress), std::move(done));
 }
 
 std::shared_ptr<Job> prefill_job(std::shared_ptr<Session> session, std::vector<TokenId> tokens, Progress progress, Done<std::monostate> done) {

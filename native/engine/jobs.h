@@ -26,8 +26,10 @@ using GgufPtr = std::shared_ptr<const io::GgufFile>;
 std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done);
 
 using Progress = std::function<void(int64_t processed, int64_t total)>;
-// Progress in bytes of weights. Fails with what model::ModelLoader throws.
-std::shared_ptr<Job> load_model_job(std::string path, std::shared_ptr<ops::Backend> backend, const model::LoadOptions& options, Progress progress,
+// Called once, on the engine thread: opening a device takes long.
+using MakeBackend = std::function<std::shared_ptr<ops::Backend>()>;
+// Progress in bytes of weights. Fails with what make_backend and model::ModelLoader throw.
+std::shared_ptr<Job> load_model_job(std::string path, MakeBackend make_backend, const model::LoadOptions& options, Progress progress,
                                     Done<std::shared_ptr<Model>> done);
 
 // Appends `tokens` (0 or more) in passes of Transformer::kMaxRows, a pass a slice; progress in tokens of this job. An abort keeps

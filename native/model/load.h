@@ -7,10 +7,13 @@
 
 namespace ragdraft::model {
 
+// Memory that the model takes with `tokens` of context.
+ops::Demand demand_of(const WeightsLoader& weights, const Config& config, const ops::Backend& backend, int tokens);
+
 // Loads in steps, so that other requests run in between and an abort is heard.
 class ModelLoader {
  public:
-  // Opens and checks the file. Throws what GgufFile::open, read_config and WeightsLoader throw.
+  // Opens and checks the file. Throws what GgufFile::open, read_config, WeightsLoader and Backend::require_room throw.
   ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> backend, const LoadOptions& options = {});
 
   bool done() const { return weights_.done(); }

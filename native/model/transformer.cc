@@ -46,6 +46,11 @@ Transformer::Transformer(std::shared_ptr<const io::GgufFile> file, Config config
 
 Transformer::~Transformer() = default;
 
+size_t Transformer::workspace_bytes(const Config& c) {
+  const int64_t columns = 2 * (int64_t(c.heads) + c.kv_heads) * c.head_dim + 2 * (int64_t(c.embedding) + c.feed_forward);  // as in Workspace
+  return size_t(kMaxRows) * size_t(columns) * sizeof(float);
+}
+
 std::shared_ptr<kv::Cache> Transformer::cache(kv::KvType type) {
   const std::lock_guard lock(caches_mutex_);
   const auto index = size_t(type);

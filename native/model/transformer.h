@@ -27,6 +27,9 @@ struct SequenceRows {
 
 class Transformer {
  public:
+  // Memory of the activations of a pass.
+  static size_t workspace_bytes(const Config& config);
+
   // Most rows of one pass: larger batches gain nothing on a CPU, and cancellation is checked between passes.
   static constexpr int kMaxRows = 256;
 

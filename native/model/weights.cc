@@ -26,6 +26,7 @@ struct WeightsLoader::Impl {
   std::vector<const io::TensorInfo*> matrix_tensors;
   std::vector<std::unique_ptr<ops::Matrix>*> matrices;
   std::unique_ptr<WeightsCache> cache;  // null: none wanted
+  size_t vector_elements = 0;  // of all norms and biases
   size_t next = 0;
   int64_t loaded = 0, total = 0;
   int64_t saved_by_copies = 0;  // bytes that a draft need not read
@@ -66,6 +67,7 @@ struct WeightsLoader::Impl {
   }
   void vector(const std::string& name, int64_t size, Vector& out) {
     const io::TensorInfo& tensor = expect(name, {size});
+    vector_elements += size_t(size);
     add(tensor, [this, &tensor, &out, size] {
       const size_t bytes = size_t(size) * sizeof(float);
       const std::shared_ptr<std::byte[]> memory = backend.memory()->allocate(bytes);
@@ -127,6 +129,17 @@ WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Con
 }
 
 WeightsLoader::~WeightsLoader() = default;
+
+ops::Demand WeightsLoader::demand() const {
+  const Impl& load = *impl_;
+  ops::Demand demand;
+  demand.draft_copy = load.draft_copy;
+  demand.embedding = io::as_matrix(*load.file->tensor("token_embd.weight"));
+  for (const io::TensorInfo* tensor : load.matrix_tensors) demand.matrices.push_back(io::as_matrix(*tensor));
+  demand.other_bytes = load.vector_elements * sizeof(float);
+  return demand;
+}
+
 bool WeightsLoader::done() const { return impl_->next == impl_->tasks.size() && (!impl_->cache || impl_->cache->stored()); }
 int64_t WeightsLoader::loaded_bytes() const { return impl_->loaded + impl_->matrix_bytes(impl_->cache ? impl_->cache->matrices_stored() : 0); }
 int64_t WeightsLoader::total_bytes() const {

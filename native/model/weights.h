@@ -42,6 +42,9 @@ class WeightsLoader {
   WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& config, ops::Backend& backend, const LoadOptions& options);
   ~WeightsLoader();
 
+  // Memory that loading will take; `kv`, `heads` and `tokens` are left to the caller.
+  ops::Demand demand() const;
+
   bool done() const;
   void step();  // one tensor, or some MiB for the cache; throws kOutOfMemory
   int64_t loaded_bytes() const;  // of the file's tensors so far, counted again when they are written to the cache

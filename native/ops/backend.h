@@ -88,16 +88,38 @@ struct Rope {
   bool interleaved = false;       // pairs (2i, 2i+1) as Llama GGUFs; else (i, i + rotary_dim/2) as Qwen2's
 };
 
+// The GPU that a backend computes on.
+struct DeviceDescription {
+  int index;
+  std::string name;
+  uint64_t total_bytes;  // of its memory
+};
+
+// What a model will take of Backend::memory(), told before any of it is taken.
+struct Demand {
+  std::vector<tensor::MatrixView> matrices;  // to be packed; nobody looks at their data
+  tensor::MatrixView embedding;
+  size_t other_bytes = 0;    // norms, biases, activations
+  bool draft_copy = false;   // of each matrix that it pays for
+  kv::KvLayout kv;
+  int heads = 0, tokens = 0;  // of queries; of the context that is to fit beside the weights
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string name() const = 0;  // "cpu/avx512", "ref", ...
+  virtual std::string name() const = 0;  // "cpu/avx512", "cuda/sm_90", "ref", ...
+  virtual const DeviceDescription* device() const { return nullptr; }  // nullptr: the CPU
   virtual int threads() const { return 1; }
   // Of the types of two bytes, the one that attention() here is fastest on.
   virtual kv::KvType preferred_kv() const { return kv::KvType::kF16; }
 
   // Throws kInvalidArgument, with the reason, unless attention() can read pages of this layout.
   virtual void check_kv(const kv::KvLayout&) const {}
+
+  // Throws kOutOfMemory, with what is asked for and what is free, where a model cannot fit, and kUnsupportedModel for a matrix that pack()
+  // refuses. The host's memory is not asked: the system finds some elsewhere, or says so when it is used up.
+  virtual void require_room(const Demand&) const {}
 
   // Where weights, activations and pages lie: every pointer that an operation takes, unless said otherwise.
   virtual const std::shared_ptr<Memory>& memory() const = 0;

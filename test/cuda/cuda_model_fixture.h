@@ -21,13 +21,14 @@ inline std::shared_ptr<ragdraft::ops::Backend> cuda_backend() {
 
 inline bool same_bits(const Logits& a, const Logits& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
 
-// A sequence of a model, with room for 1,024 tokens.
+// A sequence of a model.
 class Context {
  public:
   using Model = std::shared_ptr<ragdraft::model::Transformer>;
 
-  explicit Context(Model model, ragdraft::kv::KvType type = ragdraft::kv::KvType::kBF16, ragdraft::ops::Precision precision = ragdraft::ops::Precision::kFull)
-      : model_(std::move(model)), precision_(precision), sequence_(std::make_unique<ragdraft::kv::Sequence>(model_->cache(type), 1024)) {}
+  explicit Context(Model model, ragdraft::kv::KvType type = ragdraft::kv::KvType::kBF16, ragdraft::ops::Precision precision = ragdraft::ops::Precision::kFull,
+                   int max_tokens = 1024)
+      : model_(std::move(model)), precision_(precision), sequence_(std::make_unique<ragdraft::kv::Sequence>(model_->cache(type), max_tokens)) {}
   Context(const Context& other) : model_(other.model_), precision_(other.precision_), sequence_(other.sequence_->fork()) {}
   Context& operator=(const Context&) = delete;
 

@@ -1,25 +1,9 @@
 /** What is told about a model, loaded or not. */
 import t from 'tap'
 import { inspectModelWith } from '../../lib/session/describe'
-import { loadModelWith } from '../../lib/session/load-model'
 import { FakeBinding, fakeContents } from './helpers/fake-binding'
 
 const reason = new Error('changed my mind')
-
-t.test('device: cuda is refused with the reason, auto says why it is the CPU', async (t) => {
-  const binding = new FakeBinding()
-  await t.rejects(loadModelWith(binding, 'fake.gguf', { device: 'cuda' }), {
-    code: 'ERR_DEVICE_UNAVAILABLE',
-    message: /no NVIDIA driver here/,
-  })
-  t.same(binding.loads, [], 'nothing was loaded')
-  const auto = await loadModelWith(binding, 'fake.gguf', { threads: 3, isa: 'fake' })
-  t.match(auto.info, { device: 'cpu', deviceReason: 'cuda: no NVIDIA driver here', backend: 'cpu/fake', contextLength: 65_536 })
-  t.same(binding.loads, [{ path: 'fake.gguf', threads: 3, isa: 'fake', draftCopy: false, weightsCache: '' }])
-  const cpu = await loadModelWith(binding, 'fake.gguf', { device: 'cpu' })
-  t.equal(cpu.info.deviceReason, undefined)
-  await Promise.all([auto.close(), cpu.close()])
-})
 
 t.test('inspectModel describes a file without loading it', async (t) => {
   const binding = new FakeBinding({ 'm.gguf': fakeContents({ metadata: { 'tokenizer.chat_template': '{{ messages }}' } }) })

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "gguf_builder.h"
-#include "model/transformer.h"
+#include "model/load.h"
 #include "random_matrix.h"
 
 namespace testing {
@@ -30,6 +30,11 @@ class TinyModel {
     ragdraft::model::WeightsLoader loader(file_, config, *backend, options);
     while (!loader.done()) loader.step();
     return std::make_shared<ragdraft::model::Transformer>(file_, config, loader.take(), std::move(backend));
+  }
+  // What loading it for so many tokens of context takes.
+  ragdraft::ops::Demand demand(ragdraft::ops::Backend& backend, int tokens) const {
+    const ragdraft::model::Config config = ragdraft::model::read_config(*file_);
+    return ragdraft::model::demand_of(ragdraft::model::WeightsLoader(file_, config, backend, {}), config, backend, tokens);
   }
   std::vector<ragdraft::TokenId> random_tokens(int count, uint32_t seed) const {
     std::mt19937 random(seeded(seed));

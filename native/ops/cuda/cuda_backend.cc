@@ -1,10 +1,10 @@
 #include "ops/cuda/cuda_backend.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "base/error.h"
 #include "ops/cuda/cuda_matrix.h"
+#include "ops/cuda/room.h"
 #include "ops/cuda/kernels/pass.h"
 #include "ops/draft_copy.h"
 
@@ -15,19 +15,14 @@ std::unique_ptr<Backend> make_cuda_backend(const ragdraft_cuda_api& api, int dev
 namespace cuda {
 namespace {
 
-constexpr int kLogitRows = 16;  // that the device keeps at a time: more come in runs
-// Lengths of context that attention is prepared for are powers of two from here on, so that few shapes occur.
-constexpr int kLeastKeys = 1024;
-
-std::string name_of(const ragdraft_cuda_api& api, int index) {
-  ragdraft_cuda_device_info info;
-  ragdraft_cuda_error error;
-  require(api.device_info(index, &info, &error), error);
-  return "cuda:" + std::to_string(index) + "/" + info.name;
+DeviceDescription describe(const ragdraft_cuda_api& api, int index) {
+  const ragdraft_cuda_device_info info = device_info(api, index);
+  return {index, info.name, info.total_bytes};
 }
 
-ragdraft_cuda_kv shape_of(const kv::KvLayout& layout, int layer) {
-  return {int(layout.type), layout.layers, layout.kv_heads, layout.head_dim, layer};
+std::string name_of(const ragdraft_cuda_api& api, int index) {
+  const ragdraft_cuda_device_info info = device_info(api, index);
+  return "cuda/sm_" + std::to_string(info.major) + std::to_string(info.minor);
 }
 
 ragdraft_cuda_row_source source_of(const LinearInput& input) {
@@ -68,6 +63,7 @@ int fill(const ops::Pass& from, cuda::Pass& pass) {
 CudaBackend::CudaBackend(const ragdraft_cuda_api& api, int device_index)
     : device_(std::make_shared<const OpenDevice>(api, device_index)),
       memory_(std::make_shared<DeviceMemory>(device_)),
+      description_(describe(api, device_index)),
       name_(name_of(api, device_index)) {}
 
 void CudaBackend::check_kv(const kv::KvLayout& layout) const {
@@ -122,9 +118,9 @@ void CudaBackend::begin_pass(const ops::Pass& pass) {
   const int pages = fill(pass, *static_cast<cuda::Pass*>(memory));
   device_->call(&ragdraft_cuda_api::upload_pass, pages);
   rows_ = int(pass.tokens.size());
-  int longest = kLeastKeys;
+  int longest = 0;
   for (const kv::KvSpan& span : pass.spans) longest = std::max(longest, span.first_position + span.rows);
-  most_keys_ = int(std::bit_ceil(unsigned(longest)));
+  most_keys_ = context_bucket(longest);
   angles_of_ = nullptr;
 }
 
@@ -170,13 +166,13 @@ void CudaBackend::rope_append_kv(const kv::KvLayout& layout, int layer, std::spa
   auto* const angles = reinterpret_cast<float*>(own.angles.get());
   if (angles_of_ != &own) device_->call(&ragdraft_cuda_api::rope_angles, &shape, rows_, angles);  // once a pass
   angles_of_ = &own;
-  const ragdraft_cuda_kv kv = cuda::shape_of(layout, layer);
+  const ragdraft_cuda_kv kv = kv_shape_of(layout, layer);
   device_->call(&ragdraft_cuda_api::rope_append, &shape, angles, &kv, heads, rows_, q, k, v);
 }
 
 void CudaBackend::attention(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, int heads, float scale,
                             const float* q, float* out) {
-  const ragdraft_cuda_kv kv = cuda::shape_of(layout, layer);
+  const ragdraft_cuda_kv kv = kv_shape_of(layout, layer);
   device_->call(&ragdraft_cuda_api::attention, &kv, heads, scale, rows_, int(spans.size()), most_keys_, q, out);
 }
 

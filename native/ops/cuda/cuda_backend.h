@@ -1,4 +1,4 @@
-// The backend of a GPU: keeps what the core calls an operation and asks the CUDA module for it.
+// The backend of a GPU: asks the CUDA module for what the core calls an operation.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -18,6 +18,8 @@ class CudaBackend final : public Backend {
   CudaBackend(const ragdraft_cuda_api& api, int device_index);
 
   std::string name() const override { return name_; }
+  const DeviceDescription* device() const override { return &description_; }
+  void require_room(const Demand& demand) const override;
   kv::KvType preferred_kv() const override { return kv::KvType::kBF16; }
   void check_kv(const kv::KvLayout& layout) const override;
   const std::shared_ptr<Memory>& memory() const override { return memory_; }
@@ -51,6 +53,7 @@ class CudaBackend final : public Backend {
 
   const std::shared_ptr<const OpenDevice> device_;
   const std::shared_ptr<Memory> memory_;
+  const DeviceDescription description_;
   const std::string name_;
   std::vector<std::unique_ptr<const DeviceRope>> ropes_;
   std::shared_ptr<std::byte[]> logits_memory_;

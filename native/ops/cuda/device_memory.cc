@@ -28,6 +28,13 @@ void require(int status, const ragdraft_cuda_error& error) {
   }
 }
 
+ragdraft_cuda_device_info device_info(const ragdraft_cuda_api& api, int index) {
+  ragdraft_cuda_device_info info;
+  ragdraft_cuda_error error;
+  require(api.device_info(index, &info, &error), error);
+  return info;
+}
+
 PackedSize packed_size(const ragdraft_cuda_api& api, tensor::DType type, int64_t rows, int64_t columns) {
   PackedSize size{};
   ragdraft_cuda_error error;
@@ -42,8 +49,7 @@ std::shared_ptr<std::byte[]> DeviceMemory::allocate(size_t bytes) {
   ragdraft_cuda_error error;
   const int status = device_->api.allocate(device_->handle, bytes, &memory, &error);
   if (status == RAGDRAFT_CUDA_OUT_OF_MEMORY) {
-    uint64_t free = 0, total = 0;
-    device_->call(&ragdraft_cuda_api::memory_info, &free, &total);
+    const auto [free, total] = device_->free_memory();
     throw Error(Code::kOutOfMemory,
                 "cannot allocate " + mebibytes(bytes) + " on the GPU: " + mebibytes(free) + " of " + mebibytes(total) + " are free");
   }

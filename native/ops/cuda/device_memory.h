@@ -12,6 +12,9 @@ namespace ragdraft::ops::cuda {
 // Throws what a function of the module reported: kOutOfMemory, kDeviceFailed, kUnsupportedModel, kInternal. A driver's own text is in the message.
 void require(int status, const ragdraft_cuda_error& error);
 
+// Throws kDeviceFailed if there is no such device.
+ragdraft_cuda_device_info device_info(const ragdraft_cuda_api& api, int index);
+
 struct PackedSize {
   uint64_t bytes, draft_bytes;  // of the packed matrix; that a product at draft precision reads
   uint64_t scratch_bytes;       // that its products need beside it
@@ -20,6 +23,10 @@ struct PackedSize {
 PackedSize packed_size(const ragdraft_cuda_api& api, tensor::DType type, int64_t rows, int64_t columns);
 
 // An open device of the module. Closes it at the end.
+struct FreeMemory {
+  uint64_t free_bytes, total_bytes;
+};
+
 class OpenDevice {
  public:
   // api: of the loaded module; outlives this. Throws kDeviceFailed, kOutOfMemory.
@@ -33,6 +40,13 @@ class OpenDevice {
   void call(int (*ragdraft_cuda_api::*function)(ragdraft_cuda_device*, Parameters...), Arguments... arguments) const {
     ragdraft_cuda_error error;
     require((api.*function)(handle, arguments..., &error), error);
+  }
+
+  // Throws kDeviceFailed.
+  FreeMemory free_memory() const {
+    FreeMemory memory{};
+    call(&ragdraft_cuda_api::memory_info, &memory.free_bytes, &memory.total_bytes);
+    return memory;
   }
 
   const ragdraft_cuda_api& api;

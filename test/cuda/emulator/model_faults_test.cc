@@ -1,6 +1,8 @@
 // Models on a device that fails or is too small: what is reported, what goes on, and that all memory comes back.
 #include "cuda_model_fixture.h"
 #include "ops/cuda/gpu.h"
+#include "ops/cuda/cuda_backend.h"
+#include "ops/cuda/room.h"
 #include "tap.h"
 
 using namespace ragdraft;
@@ -63,4 +65,32 @@ TEST("a device too small for the weights, a sequence or a pass is ERR_OUT_OF_MEM
   emulator::config() = before;
   CHECK(context.sequence().length() == 0);
   CHECK(same_bits(context.append(tokens, 1), Context(device).append(tokens, 1)));
+}
+
+TEST("whether a model fits is known before anything is uploaded: the numbers cover what is then taken, and the error tells them") {
+  const emulator::Config before = emulator::config();
+  for (const testing::TinyShape& shape : {testing::TinyShape{.embedding = 256, .feed_forward = 768, .vocab = 2000},
+                                          testing::TinyShape{.architecture = "qwen2", .type = testing::DType::kBF16, .heads = 6, .head_dim = 16, .tied = true}}) {
+    const TinyModel model(shape);
+    const auto backend = std::make_shared<ops::cuda::CudaBackend>(testing::api(), 0);
+    const ops::Demand demand = model.demand(*backend, 512);
+    const ops::cuda::RoomNeeded need = ops::cuda::room_needed(testing::api(), demand);
+    const size_t empty = emulator::device_bytes_in_use();
+    {
+      const auto loaded = model.load(backend);
+      const size_t weights = emulator::device_bytes_in_use() - empty;
+      CHECK(weights <= need.weights + demand.other_bytes);
+      Context context(loaded, kv::KvType::kBF16, ops::Precision::kFull, demand.tokens);
+      const Tokens tokens = model.random_tokens(256, 1);
+      context.append(tokens, 256);
+      context.append(tokens, 1);
+      CHECK(emulator::device_bytes_in_use() - empty <= need.total());
+    }
+    emulator::config().memory_bytes = emulator::device_bytes_in_use() + need.total();
+    backend->require_room(demand);
+    emulator::config().memory_bytes--;
+    const std::string error = testing::thrown([&] { backend->require_room(demand); });
+    CHECK_MSG(error.find("ERR_OUT_OF_MEMORY: the model needs 0.") == 0 && error.find(" for 512 tokens of context, ") != std::string::npos, error);
+    emulator::config() = before;
+  }
 }

@@ -6,6 +6,8 @@ import { byteTokens } from '../../../lib/demo/vocabulary'
 import type {
   Binding,
   Cancel,
+  CudaDevice,
+  CudaReport,
   Done,
   GenerateRequest,
   GgufContents,
@@ -108,6 +110,7 @@ class FakeModel implements NativeModel {
     contents: GgufContents,
     draftCopy: boolean,
     weightsCache: string,
+    gpu: CudaDevice | undefined,
   ) {
     const vocab = (contents.metadata['tokenizer.ggml.tokens'] as string[]).length
     const contextLength = contents.metadata['llama.context_length'] as number
@@ -118,7 +121,8 @@ class FakeModel implements NativeModel {
       weightBytes: 1000,
       draftWeightBytes: draftCopy ? 280 : owner.draftWeightBytes,
       draftCopyBytes: draftCopy ? 280 : 0,
-      backend: 'cpu/fake',
+      backend: gpu ? 'cuda/sm_90' : 'cpu/fake',
+      gpu: gpu && { index: gpu.index, name: gpu.name, totalBytes: gpu.totalBytes },
       threads: 2,
       kv: owner.kv,
       weightsCache: { state: weightsCache ? 'stored' : 'off', path: weightsCache && `${weightsCache}/0.weights`, reason: '' } as const,
@@ -152,7 +156,7 @@ export class FakeBinding implements Binding {
   /** What each model has in its cache or, of a shared one, reads of it. */
   readonly prompts: { target: number[] | null; drafter: number[] | null }[] = []
   readonly prefilled: number[] = []
-  readonly loads: { path: string; threads: number; isa: string; draftCopy: boolean }[] = []
+  readonly loads: { path: string; threads: number; isa: string; draftCopy: boolean; gpu?: number | undefined }[] = []
   /** Errors that the functions of these names end with. */
   readonly failures: Partial<Record<'readGguf' | 'loadModel' | 'prefill' | 'generate' | 'createSequence', Error & { code: string }>> = {}
   /** Of models that are loaded, which have 1,000 bytes of weights: fewer stand for 8-bit matrices. */
@@ -164,8 +168,16 @@ export class FakeBinding implements Binding {
 
   constructor(readonly files: Readonly<Record<string, GgufContents>> = { 'fake.gguf': fakeContents() }) {}
 
-  cuda() {
-    return { loaded: false, devices: 0, module: '', reason: 'no NVIDIA driver here' }
+  /** GPUs that a probe has found, or why there are none. */
+  gpus: CudaReport = { devices: [], reason: 'no NVIDIA driver here' }
+  /** What loading onto a GPU ends with. */
+  gpuRefusal: (Error & { code: string }) | undefined
+  readonly cudaModule = __filename // some file
+  probeCuda(): CudaReport {
+    throw new Error('only a child process may start the driver')
+  }
+  shareCudaReport() {
+    return JSON.stringify(this.gpus)
   }
 
   readGguf(path: string, onDone: Done<GgufContents>): Cancel {
@@ -184,7 +196,7 @@ export class FakeBinding implements Binding {
 
   loadModel(
     path: string,
-    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined },
+    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined; gpu?: number | undefined },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel {
@@ -194,7 +206,10 @@ export class FakeBinding implements Binding {
       4,
       (step) => onProgress(step * 250, 1000),
       onDone,
-      () => new FakeModel(this, this.files[path]!, options.draftCopy, options.weightsCache ?? ''),
+      () => {
+        if (options.gpu !== undefined && this.gpuRefusal) throw this.gpuRefusal
+        return new FakeModel(this, this.files[path]!, options.draftCopy, options.weightsCache ?? '', this.gpus.devices[options.gpu ?? -1])
+      },
     )
   }
 
