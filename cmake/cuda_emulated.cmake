@@ -1,4 +1,5 @@
-# The CUDA module's sources as plain C++ over the emulator (test/cuda), and their tests: no CUDA needed.
+# The CUDA module's sources as plain C++ over the emulator (test/cuda), no CUDA needed: their tests, and a module that the addon loads as
+# it loads the real one.
 file(GLOB RAGDRAFT_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/kernels/*.cu)
 set(_emulated "")
 foreach(_source ${RAGDRAFT_CUDA_SOURCES})
@@ -27,3 +28,10 @@ target_link_libraries(cuda_tests PRIVATE ragdraft_gpu_check)
 add_executable(gpu_check ${RAGDRAFT_GPU_CHECK_MAIN})  # measures the emulator: its times mean nothing, its paths are tested
 target_link_libraries(gpu_check PRIVATE ragdraft_gpu_check)
 add_dependencies(cuda_tests gpu_check)
+
+# module.cu's functions lead to all the others.
+add_library(ragdraft_cuda_emulated MODULE ${CMAKE_CURRENT_BINARY_DIR}/gen/emulated_module.cc)
+target_link_libraries(ragdraft_cuda_emulated PRIVATE ragdraft_emulated)
+if(UNIX AND NOT APPLE)
+  target_link_options(ragdraft_cuda_emulated PRIVATE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/exports.map)
+endif()

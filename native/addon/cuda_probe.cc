@@ -22,7 +22,9 @@ void run_a_kernel(const ragdraft_cuda_api& api, int index) {
   const auto table = backend->load_embedding({tensor::DType::kF32, kRows, kColumns, reinterpret_cast<const std::byte*>(values)});
   const TokenId tokens[] = {2, 1};
   const auto out = backend->memory()->allocate(sizeof got);
-  backend->begin_pass({tokens, {}, {}});
+  std::byte* const page = out.get();  // of a cache that nothing is stored in
+  const kv::KvSpan span{&page, 0, 2, 0};
+  backend->begin_pass({tokens, {&span, 1}, {}});
   backend->embed(*table, tokens, reinterpret_cast<float*>(out.get()));
   backend->memory()->download(got, out.get(), sizeof got);
   for (const int row : {0, 1})

@@ -90,6 +90,8 @@ function assertClean(t: Test, cli: ReturnType<typeof commandLine>) {
 
 const base = ['ask', file, question, '--model', 'm.gguf', '--stop', '\n\n'] as const
 
+delete process.env.RAGDRAFT_CUDA // scripts/test.cjs sets it
+
 t.test('ask prints the answer alone on stdout, the rest on stderr', async (t) => {
   const cli = commandLine()
   const { code, stdout, stderr } = await result(cli, ...base)

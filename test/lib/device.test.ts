@@ -4,6 +4,8 @@ import type { Device } from '../../lib/options'
 import { loadModelWith } from '../../lib/session/load-model'
 import { FakeBinding, nativeError } from './helpers/fake-binding'
 
+delete process.env.RAGDRAFT_CUDA // scripts/test.cjs sets it
+
 const gpu = (index: number, freeBytes: number, problem = '') => ({
   index,
   name: `GPU ${index}`,

@@ -1,6 +1,7 @@
 #include "emulator/runtime.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -12,7 +13,13 @@
 
 namespace ragdraft::gpu {
 
-int device_count() { return emulator::config().devices; }
+int device_count() {
+  const char* const driver = std::getenv("RAGDRAFT_EMULATED_DRIVER");  // of whole processes: one that is broken
+  const std::string state = driver ? driver : "";
+  if (state == "crash") std::abort();
+  while (state == "hang") std::this_thread::sleep_for(std::chrono::seconds(1));
+  return state == "empty" ? 0 : emulator::config().devices;
+}
 
 DeviceInfo device_info(int device) {
   check(device >= 0 && device < device_count(), Code::kDeviceFailed, "device properties: no such device");

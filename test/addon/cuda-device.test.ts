@@ -1,0 +1,128 @@
+/** Models on the emulated GPU (test/cuda/README.md), from JavaScript: what is computed there, and what comes of a GPU that is no good. */
+import { spawnSync } from 'node:child_process'
+import * as path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import t from 'tap'
+import { loadModel } from '../../lib/index'
+
+delete process.env.RAGDRAFT_CUDA // scripts/test.cjs sets it
+const { RAGDRAFT_CUDA_MODULE, RAGDRAFT_CUDA_FORCE_LOAD, ...plainEnvironment } = process.env
+const file = path.resolve('test', 'fixtures', 'stories260K.gguf')
+const story = 'Lily had a red ball. One day the ball was gone.'
+const question = 'What was gone?'
+
+/** The emulated module, built on first use. The addon looks for it when it is loaded. */
+function emulatedModule(): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/native-tests.cjs', '--cuda-module'], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return stdout.trim().split('\n').at(-1)!
+}
+const emulated = { RAGDRAFT_CUDA_MODULE: emulatedModule(), RAGDRAFT_CUDA_FORCE_LOAD: '1' }
+Object.assign(process.env, emulated)
+
+/** What a process of its own, which has another environment, tells of loading the model. */
+function loadedElsewhere(environment: Record<string, string>, device: string): string {
+  const library = JSON.stringify(path.resolve('lib', 'index.ts'))
+  const program = `require(${library}).loadModel(${JSON.stringify(file)}, { device: ${JSON.stringify(device)} })
+    .then(async (model) => { console.log(model.info.device, '|', model.info.deviceReason); await model.close() }, (error) => console.log(error.code, '|', error.message))`
+  const result = spawnSync(process.execPath, ['--import', 'tsx', '-e', program], {
+    encoding: 'utf8',
+    env: { ...plainEnvironment, ...environment },
+    timeout: 60_000,
+  })
+  return result.stdout.trim() || result.stderr
+}
+
+t.test('a model computes on the GPU, and answers like itself whatever is drafted', async (t) => {
+  await using model = await loadModel(file, { device: 'cuda', weightsCache: path.join(t.testdir(), 'weights') })
+  t.match(model.info, {
+    device: 'cuda:0',
+    deviceName: 'emulated device 0',
+    deviceMemoryBytes: 2 ** 32,
+    backend: 'cuda/sm_80',
+    kv: 'bf16',
+    threads: 1,
+    weightsCache: { state: 'unavailable' },
+  })
+  t.equal(model.info.deviceReason, undefined)
+  const doc = await model.open(story, { contextTokens: 256 })
+  const ask = async (mode: 'plain' | 'lossless' | 'exact', draftLength: number) =>
+    (await doc.ask(question, { mode, draftLength, maxTokens: 4 })).text
+  const plain = await ask('plain', 0)
+  t.ok(plain.length > 3, plain)
+  t.equal(await ask('lossless', 3), plain)
+  t.equal(await ask('exact', 3), await ask('exact', 0))
+
+  const controller = new AbortController()
+  const answer = doc.ask(question, { mode: 'lossless', signal: controller.signal })
+  const reason = new Error('enough')
+  await t.rejects(async () => {
+    for await (const _ of answer) controller.abort(reason)
+  }, reason)
+  t.equal(await ask('plain', 0), plain, 'the aborted answer left nothing behind')
+  await t.rejects(model.open(story, { kv: 'f32' }), { code: 'ERR_INVALID_ARGUMENT', message: /kv: 'f32' is not computed on the GPU/ })
+})
+
+t.test('auto takes it, and other devices are refused', async (t) => {
+  await using model = await loadModel(file)
+  t.equal(model.info.device, 'cuda:0')
+  await t.rejects(loadModel(file, { device: 'cuda:1' }), {
+    code: 'ERR_DEVICE_UNAVAILABLE',
+    message: /there is no GPU 1; there are cuda:0 \(emulated/,
+  })
+  await using cpu = await loadModel(file, { device: 'cpu' })
+  t.match(cpu.info, { device: 'cpu', deviceName: undefined, deviceReason: undefined })
+})
+
+t.test('a Worker that is terminated in the middle of an answer leaves the process and the GPU in order', async (t) => {
+  const code = `
+    require('tsx/cjs')
+    const { parentPort } = require('node:worker_threads')
+    const run = async () => {
+      const model = await require(${JSON.stringify(path.resolve('lib', 'index.ts'))}).loadModel(${JSON.stringify(file)}, { device: 'cuda' })
+      const doc = await model.open(${JSON.stringify(story)}, { contextTokens: 256 })
+      for await (const text of doc.ask(${JSON.stringify(question)}, { mode: 'plain', maxTokens: 200 })) parentPort.postMessage(text)
+    }
+    run().catch((error) => parentPort.postMessage({ error: String(error) }))`
+  const worker = new Worker(code, { eval: true })
+  const first = await new Promise((resolve) => worker.once('message', resolve))
+  t.type(first, 'string')
+  await worker.terminate()
+  await using model = await loadModel(file, { device: 'cuda' })
+  t.equal(model.info.device, 'cuda:0')
+})
+
+t.test('no module, RAGDRAFT_CUDA=0, a driver without devices or one that crashes: cuda is refused with the reason', (t) => {
+  const addon = path.resolve('build', 'Release', 'ragdraft.node')
+  const cases: [string, Record<string, string>, RegExp][] = [
+    [
+      'no module',
+      { RAGDRAFT_CUDA_MODULE: '/absent/module.so', RAGDRAFT_CUDA_FORCE_LOAD: '1' },
+      /this build has no CUDA module \(\/absent\/module\.so\)/,
+    ],
+    ['a library that is no module', { RAGDRAFT_CUDA_MODULE: addon, RAGDRAFT_CUDA_FORCE_LOAD: '1' }, /lacks its entry point/],
+    ['a file that is no library', { RAGDRAFT_CUDA_MODULE: file, RAGDRAFT_CUDA_FORCE_LOAD: '1' }, /stories260K/],
+    ['no device', { ...emulated, RAGDRAFT_EMULATED_DRIVER: 'empty' }, /no CUDA device/],
+    ['a crash', { ...emulated, RAGDRAFT_EMULATED_DRIVER: 'crash' }, /the GPU driver crashed the process that tried it \(SIGABRT\)/],
+    ['RAGDRAFT_CUDA=0', { RAGDRAFT_CUDA_MODULE: addon, RAGDRAFT_CUDA: '0' }, /disabled by RAGDRAFT_CUDA=0/],
+  ]
+  for (const [what, environment, reason] of cases) {
+    t.match(
+      loadedElsewhere(environment, 'cuda'),
+      new RegExp(`^ERR_DEVICE_UNAVAILABLE \\| device "cuda" is not available: .*${reason.source}`),
+      what,
+    )
+    t.match(loadedElsewhere(environment, 'auto'), new RegExp(`^cpu \\| cuda: .*${reason.source}`), what)
+  }
+  t.end()
+})
+
+t.test('a probe of a driver that hangs ends itself', (t) => {
+  const program = 'require("node-gyp-build")(process.cwd()).probeCuda(1)'
+  const { status, signal } = spawnSync(process.execPath, ['-e', program], {
+    env: { ...plainEnvironment, ...emulated, RAGDRAFT_EMULATED_DRIVER: 'hang' },
+    timeout: 60_000,
+  })
+  t.match({ status, signal }, { status: 1, signal: null })
+  t.end()
+})
