@@ -9,6 +9,7 @@ export type { Answer, AnswerResult, AnswerStats, Citation, FinishReason, UsedChu
 export { type InspectOptions, inspectModel, type ModelDescription, type Quantization, type SpecialToken } from './session/describe'
 export type { DocumentSession } from './session/document-session'
 export type { DrafterInfo } from './session/drafter'
+export { type Gpu, type GpuList, listGpus } from './session/list-gpus'
 export { loadModel } from './session/load-model'
 export type { Model, ModelInfo } from './session/model'
 export type { SpeculationStats } from './session/speculation'

@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { demoBook, ensureDemoModel } from '../demo'
 import type { inspectModel } from '../session/describe'
+import type { listGpus } from '../session/list-gpus'
 import type { loadModel } from '../session/load-model'
 
 export interface Io {
@@ -16,6 +17,7 @@ export interface Io {
 export interface Library {
   readonly loadModel: typeof loadModel
   readonly inspectModel: typeof inspectModel
+  readonly listGpus: typeof listGpus
   readonly ensureDemoModel: typeof ensureDemoModel
   readonly demoBook: typeof demoBook
 }

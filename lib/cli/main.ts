@@ -2,6 +2,7 @@
 /** The process around the command line: streams, signals, the exit code. */
 import { demoBook, ensureDemoModel } from '../demo'
 import { inspectModel } from '../session/describe'
+import { listGpus } from '../session/list-gpus'
 import { loadModel } from '../session/load-model'
 import { exitCodes, run } from './run'
 
@@ -33,6 +34,6 @@ const io = {
 }
 
 // The exit code is set, not forced: what is still in the pipes gets out, and an open handle would show as a process that stays.
-void run(process.argv.slice(2), io, { loadModel, inspectModel, ensureDemoModel, demoBook }).then((code) => {
+void run(process.argv.slice(2), io, { loadModel, inspectModel, listGpus, ensureDemoModel, demoBook }).then((code) => {
   process.exitCode = code
 })

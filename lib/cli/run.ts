@@ -7,11 +7,12 @@ import { ask } from './commands/ask'
 import { cache } from './commands/cache'
 import { chat } from './commands/chat'
 import { demo } from './commands/demo'
+import { gpus } from './commands/gpus'
 import { inspect } from './commands/inspect'
 import { flagHelp, parseFlags } from './flags'
 import { Interrupted, type Io, type Library, UsageError } from './io'
 
-const commands: readonly Command[] = [ask, chat, inspect, cache, demo]
+const commands: readonly Command[] = [ask, chat, inspect, gpus, cache, demo]
 
 /** 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const

@@ -58,7 +58,7 @@ function probe(): Promise<CudaReport> {
 let probing: Promise<CudaReport> | undefined
 
 /** Probes at the first call in the process; later ones, in any of its Workers, get the same report. Never rejects. */
-async function cudaReport(binding: Binding): Promise<CudaReport> {
+export async function cudaReport(binding: Binding): Promise<CudaReport> {
   const shared = binding.shareCudaReport()
   const reason = forbidden() ?? (shared === '' ? missing(binding.cudaModule) : undefined)
   if (reason !== undefined) return { devices: [], reason }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import * as path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { loadModel } from '../../lib/index'
+import { listGpus, loadModel } from '../../lib/index'
 
 delete process.env.RAGDRAFT_CUDA // scripts/test.cjs sets it
 const { RAGDRAFT_CUDA_MODULE, RAGDRAFT_CUDA_FORCE_LOAD, ...plainEnvironment } = process.env
@@ -64,6 +64,7 @@ t.test('a model computes on the GPU, and answers like itself whatever is drafted
 })
 
 t.test('auto takes it, and other devices are refused', async (t) => {
+  t.match(await listGpus(), { gpus: [{ device: 'cuda:0', name: 'emulated device 0', capability: '8.0', problem: undefined }], reason: undefined })
   await using model = await loadModel(file)
   t.equal(model.info.device, 'cuda:0')
   await t.rejects(loadModel(file, { device: 'cuda:1' }), {

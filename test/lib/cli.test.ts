@@ -7,6 +7,7 @@ import type { Io, Library } from '../../lib/cli/io'
 import { progressView } from '../../lib/cli/progress'
 import { run } from '../../lib/cli/run'
 import { inspectModelWith } from '../../lib/session/describe'
+import { listGpusWith } from '../../lib/session/list-gpus'
 import { loadModelWith } from '../../lib/session/load-model'
 import { FakeBinding, fakeContents, nativeError } from './helpers/fake-binding'
 
@@ -49,6 +50,7 @@ function commandLine(
   const library: Library = {
     loadModel: (path, options) => loadModelWith(binding, path, options),
     inspectModel: (path, options) => inspectModelWith(binding, path, options),
+    listGpus: () => listGpusWith(binding),
     ensureDemoModel: async () => 'm.gguf',
     demoBook: () => ({ text, question, answer, needle: { start: filler.length, end: filler.length + needle.length, text: needle } }),
   }
@@ -312,6 +314,7 @@ t.test('demo exits with 1 if the answer is not the hidden sentence', async (t) =
   const library: Library = {
     loadModel: (path, options) => loadModelWith(new FakeBinding({ 'm.gguf': fakeContents() }), path, options),
     inspectModel: () => Promise.reject(new Error('unused')),
+    listGpus: () => Promise.reject(new Error('unused')),
     ensureDemoModel: async () => 'm.gguf',
     demoBook: () => ({ text: wrong, question, answer, needle: { start: 0, end: 0, text: needle } }),
   }
@@ -376,7 +379,8 @@ t.test('Ctrl-C in chat stops the answer; at the prompt, twice leaves', async (t)
 t.test('--help and --version', async (t) => {
   const help = await result(commandLine(), '--help')
   t.equal(help.code, 0)
-  for (const command of ['ask FILE QUESTION', 'chat FILE', 'inspect MODEL', 'cache', 'demo']) t.ok(help.stdout.includes(command), command)
+  for (const command of ['ask FILE QUESTION', 'chat FILE', 'inspect MODEL', 'gpus', 'cache', 'demo'])
+    t.ok(help.stdout.includes(command), command)
   const ask = await result(commandLine(), 'ask', '--help')
   t.equal(ask.code, 0)
   for (const flag of [
@@ -415,4 +419,31 @@ t.test('on a terminal progress is a bar that redraws itself and ends its line', 
   t.match(shown(), /5 \/ 10 MB/)
   view.clear()
   t.match(shown(), /^\r/)
+})
+
+t.test('gpus lists what there is, usable or not, or says why there is nothing', async (t) => {
+  const cli = commandLine()
+  t.equal(await cli.run('gpus'), 0)
+  t.equal(cli.output.stdout, 'none: no NVIDIA driver here\n')
+  cli.binding.gpus = {
+    devices: [
+      { index: 0, name: 'NVIDIA H200', capability: '9.0', totalBytes: 150e9, freeBytes: 149e9, problem: '' },
+      { index: 1, name: '', capability: '', totalBytes: 0, freeBytes: 0, problem: 'it fell off the bus' },
+    ],
+    reason: '',
+  }
+  cli.output.stdout = ''
+  t.equal(await cli.run('gpus'), 0)
+  t.equal(
+    cli.output.stdout,
+    'cuda:0  NVIDIA H200, compute capability 9.0, 149.00 GB of 150.00 GB free\ncuda:1\n        cannot be used: it fell off the bus\n',
+  )
+  cli.output.stdout = ''
+  t.equal(await cli.run('gpus', '--json'), 0)
+  t.match(JSON.parse(cli.output.stdout), {
+    gpus: [
+      { device: 'cuda:0', freeBytes: 149e9 },
+      { device: 'cuda:1', problem: 'it fell off the bus' },
+    ],
+  })
 })

@@ -27,7 +27,7 @@ t.before(() => {
   if (built.status !== 0) throw new Error(`tsc failed:\n${built.stdout}`)
 })
 
-const publicNames = ['RagdraftError', 'demoBook', 'ensureDemoModel', 'inspectModel', 'loadModel']
+const publicNames = ['RagdraftError', 'demoBook', 'ensureDemoModel', 'inspectModel', 'listGpus', 'loadModel']
 
 t.test('CommonJS exports the public names', async (t) => {
   const { stdout, stderr } = node(['-e', 'console.log(Object.keys(require("ragdraft")).sort().join())'])
