@@ -20,18 +20,25 @@ function emulatedModule(): string {
 const emulated = { RAGDRAFT_CUDA_MODULE: emulatedModule(), RAGDRAFT_CUDA_FORCE_LOAD: '1' }
 Object.assign(process.env, emulated)
 
-/** What a process of its own, which has another environment, tells of loading the model. */
-function loadedElsewhere(environment: Record<string, string>, device: string): string {
+/** What a process of its own, which has another environment, prints. `program` has loadModel and the model's file. */
+function elsewhere(environment: Record<string, string>, program: string): string {
   const library = JSON.stringify(path.resolve('lib', 'index.ts'))
-  const program = `require(${library}).loadModel(${JSON.stringify(file)}, { device: ${JSON.stringify(device)} })
-    .then(async (model) => { console.log(model.info.device, '|', model.info.deviceReason); await model.close() }, (error) => console.log(error.code, '|', error.message))`
-  const result = spawnSync(process.execPath, ['--import', 'tsx', '-e', program], {
+  const code = `const { loadModel } = require(${library}); const file = ${JSON.stringify(file)}; (async () => { ${program} })()`
+  const result = spawnSync(process.execPath, ['--import', 'tsx', '-e', code], {
     encoding: 'utf8',
     env: { ...plainEnvironment, ...environment },
     timeout: 60_000,
   })
   return result.stdout.trim() || result.stderr
 }
+
+/** Where it loads the model, and why there; or the error. */
+const loadedElsewhere = (environment: Record<string, string>, device: string) =>
+  elsewhere(
+    environment,
+    `await loadModel(file, { device: ${JSON.stringify(device)} }).then(
+      ({ info }) => console.log(info.device, '|', info.deviceReason), (error) => console.log(error.code, '|', error.message))`,
+  )
 
 t.test('a model computes on the GPU, and answers like itself whatever is drafted', async (t) => {
   await using model = await loadModel(file, { device: 'cuda', weightsCache: path.join(t.testdir(), 'weights') })
@@ -64,7 +71,10 @@ t.test('a model computes on the GPU, and answers like itself whatever is drafted
 })
 
 t.test('auto takes it, and other devices are refused', async (t) => {
-  t.match(await listGpus(), { gpus: [{ device: 'cuda:0', name: 'emulated device 0', capability: '8.0', problem: undefined }], reason: undefined })
+  t.match(await listGpus(), {
+    gpus: [{ device: 'cuda:0', name: 'emulated device 0', capability: '8.0', problem: undefined }],
+    reason: undefined,
+  })
   await using model = await loadModel(file)
   t.equal(model.info.device, 'cuda:0')
   await t.rejects(loadModel(file, { device: 'cuda:1' }), {
@@ -125,5 +135,25 @@ t.test('a probe of a driver that hangs ends itself', (t) => {
     timeout: 60_000,
   })
   t.match({ status, signal }, { status: 1, signal: null })
+  t.end()
+})
+
+t.test('a kernel that fails ends its request and all later ones with ERR_DEVICE_FAILED; the process goes on, on the CPU', (t) => {
+  const out = elsewhere(
+    { ...emulated, RAGDRAFT_EMULATED_DRIVER: 'fault' },
+    `const model = await loadModel(file, { device: 'cuda' })
+     const doc = await model.open(${JSON.stringify(story)}, { contextTokens: 256 })
+     for (let i = 0; i < 2; i++) await doc.ask('What?', { mode: 'plain' }).then(console.log, (error) => console.log(error.code))
+     await model.open(${JSON.stringify(story)}).then(console.log, (error) => console.log(error.code))
+     await model.close()
+     const other = await loadModel(file)
+     console.log(other.info.device, other.info.deviceReason)
+     await other.close()`,
+  )
+  t.match(
+    out.split('\n'),
+    ['ERR_DEVICE_FAILED', 'ERR_DEVICE_FAILED', 'ERR_DEVICE_FAILED', /^cpu cuda:0: GPU: running on the device: a kernel failed/],
+    out,
+  )
   t.end()
 })

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 
 namespace ragdraft::emulator {
@@ -16,10 +18,16 @@ struct Config {
   size_t memory_bytes = size_t{4} << 30;     // of the device
   size_t block_shared_bytes = 227 << 10;     // the most dynamic shared memory of a block
   int devices = 1;
-  int launches_until_fault = -1;             // that still run; the next one fails. Negative: none does
+  int launches_until_fault = -1;             // that still run; all further ones fail. Negative: none does
 };
+// Of the driver of whole processes, RAGDRAFT_EMULATED_DRIVER: "crash", "hang" and "empty" (no device) when devices are counted, "fault"
+// after 200 kernels.
+inline bool driver_is(const char* state) {
+  const char* const wanted = std::getenv("RAGDRAFT_EMULATED_DRIVER");
+  return wanted != nullptr && std::strcmp(wanted, state) == 0;
+}
 inline Config& config() {
-  static Config value;
+  static Config value{.launches_until_fault = driver_is("fault") ? 200 : -1};
   return value;
 }
 

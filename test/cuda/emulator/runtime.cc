@@ -14,11 +14,9 @@
 namespace ragdraft::gpu {
 
 int device_count() {
-  const char* const driver = std::getenv("RAGDRAFT_EMULATED_DRIVER");  // of whole processes: one that is broken
-  const std::string state = driver ? driver : "";
-  if (state == "crash") std::abort();
-  while (state == "hang") std::this_thread::sleep_for(std::chrono::seconds(1));
-  return state == "empty" ? 0 : emulator::config().devices;
+  if (emulator::driver_is("crash")) std::abort();
+  while (emulator::driver_is("hang")) std::this_thread::sleep_for(std::chrono::seconds(1));
+  return emulator::driver_is("empty") ? 0 : emulator::config().devices;
 }
 
 DeviceInfo device_info(int device) {
