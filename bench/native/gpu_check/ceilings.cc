@@ -67,7 +67,7 @@ class Buffer {
 
 Peaks measure_peaks(const Options& options, int multiprocessors) {
   gpu::Stream stream;
-  const size_t bytes = size_t(options.copy_mebibytes) << 20;
+  const size_t bytes = std::min(size_t(options.copy_mebibytes) << 20, gpu::memory_info().free / 4 / sizeof(uint4) * sizeof(uint4));
   const int64_t count = int64_t(bytes / sizeof(uint4));
   const Buffer from(bytes, stream), to(bytes, stream);
   Peaks peaks;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <tuple>
 
 #include "base/error.h"
 #include "ops/cuda/device.h"
@@ -112,6 +113,28 @@ void measure_linear(const std::string& model, const std::string& type_name, cons
     }
 }
 
+// Inputs of products, from normed and gated rows: bound by the latency of a launch, not by bytes.
+void measure_inputs(const std::string& model, const model::Config& config, const Options& options, Report& report) {
+  constexpr int kCalls = 32;  // as many as layers
+  gpu::Stream stream;
+  const int most_rows = *std::max_element(std::begin(kLinearRows), std::end(kLinearRows));
+  const auto gate = floats(stream, size_t(most_rows) * size_t(config.feed_forward)), up = floats(stream, size_t(most_rows) * size_t(config.feed_forward));
+  const auto weight = floats(stream, size_t(config.embedding));
+  const ops::cuda::RowSource norm{ops::cuda::RowSource::Kind::kRmsNorm, as_floats(gate), as_floats(weight), config.norm_epsilon, nullptr};
+  const ops::cuda::RowSource swiglu{ops::cuda::RowSource::Kind::kSwiGlu, as_floats(gate), nullptr, 0, as_floats(up)};
+  for (const int rows : kLinearRows) {
+    const auto timed = [&](const std::string& what, const auto& launch) {
+      report.add({.model = model, .metric = "kernel", .rows = rows, .setting = what, .ms = launch_ms(stream, options.runs, kCalls, launch), .runs = options.runs});
+    };
+    for (const auto& [form, name] : {std::pair(InputForm::kBytes, "bytes"), {InputForm::kBF16, "bf16"}})
+      for (const auto& [source, of, columns] : {std::tuple(&norm, "norm", config.embedding), {&swiglu, "swiglu", config.feed_forward}}) {
+        const Memory memory(ops::cuda::input_bytes(form, rows, columns));
+        const ops::cuda::Inputs inputs = ops::cuda::place_inputs(form, rows, columns, memory.get());
+        timed(std::string("inputs: ") + of + ", " + name, [&, source = source](int) { ops::cuda::make_inputs(stream, *source, rows, inputs); });
+      }
+  }
+}
+
 // Keys and values of one layer, all alike and not zero.
 void measure_attention(const std::string& model, const model::Config& config, const std::string& kv, int depth, const Options& options,
                        Report& report) {
@@ -174,6 +197,7 @@ void measure_kernels(const std::string& model, const Options& options, const Dea
   for (const std::string& kv : options.kv)
     for (const int depth : options.depths)
       tried(model + ", attention, " + kv + " KV, behind " + std::to_string(depth), [&] { measure_attention(model, config, kv, depth, options, report); });
+  tried(model + ", inputs", [&] { measure_inputs(model, config, options, report); });
   for (const std::string& type : options.kernel_weights)
     tried(model + ", linear, " + type, [&] {
       const WeightPool pool(weight_type(type), largest_matrix(config));

@@ -33,14 +33,16 @@ class Bench {
 
   void run(const std::string& kv, const Deadline& deadline) {
     drafts(kv, deadline);
-    kv::Sequence sequence(model_->cache(kv_type(kv)), options_.depths.back() + model::Transformer::kMaxRows);
-    for (const int depth : options_.depths) {
+    std::vector<int> depths = options_.depths;
+    const std::unique_ptr<kv::Sequence> room = room_for(kv, depths);
+    for (const int depth : depths) {
       if (left_out(kv, depth, deadline)) continue;
+      kv::Sequence& sequence = *room;
       fill(sequence, depth, Precision::kFull);
       if (depth == options_.depths.front()) compare(sequence, kv);
       measure(sequence, "decode", kv, 1, Precision::kFull);
       if (depth == options_.depths.front()) with_host_logits(sequence, kv);
-      for (const int rows : depth == options_.depths.back() ? options_.verify : std::vector<int>{kVerifyRows})
+      for (const int rows : depth == depths.back() ? options_.verify : std::vector<int>{kVerifyRows})
         if (!deadline.over()) measure(sequence, "verify", kv, rows, Precision::kFull);
     }
   }
@@ -52,8 +54,7 @@ class Bench {
       if (left_out(kv, depth, deadline)) continue;
       kv::Sequence sequence(model_->cache(kv_type(kv)), depth);
       const double start = seconds_now();
-      read(sequence, depth, Precision::kFull);
-      backend_->wait();
+      if (!read(sequence, depth, Precision::kFull, &deadline)) continue;
       const double ms = 1000 * (seconds_now() - start);
       // Its rows see half of it, on average.
       const Roofline line = roofline(config_, {type_, false, kv_type(kv), depth, 0, false}, report_.peaks());
@@ -65,20 +66,41 @@ class Bench {
  private:
   bool left_out(const std::string& kv, int depth, const Deadline& deadline) {
     if (!deadline.over()) return false;
-    report_.skip(name_ + " " + weights_ + ", " + kv + " KV, behind " + std::to_string(depth), "no time is left for it");
+    report_.skip(name_of(kv, depth), "no time is left for it");
     return true;
   }
+  std::string name_of(const std::string& kv, int depth) const { return name_ + " " + weights_ + ", " + kv + " KV, behind " + std::to_string(depth); }
 
   void pass(kv::Sequence& sequence, std::span<const TokenId> tokens, int logit_rows, Precision precision, float* logits = nullptr) {
     const model::SequenceRows rows{&sequence, precision, tokens, logit_rows};
     model_->forward({&rows, 1}, logits);
   }
 
-  void read(kv::Sequence& sequence, int length, Precision precision) {
+  // Leaves out of `depths` what does not fit into the memory.
+  std::unique_ptr<kv::Sequence> room_for(const std::string& kv, std::vector<int>& depths) {
+    for (; !depths.empty(); depths.pop_back()) {
+      try {
+        return std::make_unique<kv::Sequence>(model_->cache(kv_type(kv)), depths.back() + model::Transformer::kMaxRows);
+      } catch (const Error& e) {
+        if (e.code() != Code::kOutOfMemory) throw;
+        report_.skip(name_of(kv, depths.back()), e.what());
+      }
+    }
+    return nullptr;
+  }
+
+  // To the end, or to the deadline: then it says so and returns false.
+  bool read(kv::Sequence& sequence, int length, Precision precision, const Deadline* deadline = nullptr) {
     while (sequence.length() < length) {
+      if (deadline && deadline->over()) {
+        report_.skip(name_ + " " + weights_ + ", prefill of " + std::to_string(length), "no time is left for it");
+        return false;
+      }
       const int rows = std::min(model::Transformer::kMaxRows, length - sequence.length());
       pass(sequence, std::span(tokens_).first(size_t(rows)), 0, precision);
+      backend_->wait();  // else the deadline would look at the host's progress alone
     }
+    return true;
   }
 
   void fill(kv::Sequence& sequence, int depth, Precision precision) {
@@ -150,7 +172,7 @@ class Bench {
     }
     sequence.truncate(depth);
     bring_logits(false);
-    const std::string what = name_ + " " + weights_ + ", " + kv + " KV, behind " + std::to_string(depth);
+    const std::string what = name_of(kv, depth);
     report_.check({what + ": rows of verify(11) with the bits of decodes", std::to_string(same), std::to_string(kVerifyRows), same == kVerifyRows});
     report_.check({what + ": logits are numbers", finite ? "all" : "not all", "all", finite});
   }

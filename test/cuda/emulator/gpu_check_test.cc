@@ -5,8 +5,13 @@
 #include <iterator>
 #include <memory>
 
+#include "device_array.h"
 #include "goals.h"
+#include "kernels.h"
+#include "module_fixture.h"
+#include "ops/backend.h"
 #include "options.h"
+#include "passes.h"
 #include "report.h"
 #include "shapes.h"
 #include "tap.h"
@@ -81,6 +86,32 @@ TEST("arguments are name=value, depths whole pages in order; others are refused"
   for (const char* unknown : {"llama", ""}) CHECK_THROWS(kInvalidArgument, shape_of(unknown));
   CHECK_THROWS(kInvalidArgument, weight_type("Q3"));
   CHECK_THROWS(kInvalidArgument, kv_type("f32"));
+}
+
+TEST("what does not fit into the memory of the device is left out, the longest context first, and the rest is measured") {
+  const emulator::Config before = emulator::config();
+  emulator::config().memory_bytes = emulator::device_bytes_in_use() + (size_t{256} << 20);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
+  Report report("", {}, "", lines.get());
+  report.set_peaks(kPeaks);
+  const Options options = parsed({"depths=64,1048576", "draft_depth=64", "verify=2", "runs=1", "kv=q8"});
+  measure_passes("tiny", "Q8_0", ops::make_cuda_backend(testing::api(), 0), options, Deadline(60), report);
+  CHECK(report.to_json().find("\"skipped\":[\n  \"tiny Q8_0, q8 KV, behind 1048576: cannot allocate") != std::string::npos);
+  CHECK(report.failed() == 0 && report.rows().size() >= 6);
+  for (const Row& row : report.rows()) CHECK(row.depth <= 64);
+  emulator::config() = before;
+}
+
+TEST("after the deadline nothing is begun, and that is said") {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
+  Report report("", {}, "", lines.get());
+  report.set_peaks(kPeaks);
+  const Options options = parsed({"depths=64", "draft_depth=64", "runs=1", "kv=q8", "kernel_weights=Q8_0"});
+  measure_passes("tiny", "Q8_0", ops::make_cuda_backend(testing::api(), 0), options, Deadline(0), report);
+  measure_kernels("tiny", options, Deadline(0), report);
+  const std::string json = report.to_json();
+  CHECK(report.rows().empty() && json.find("behind 64: no time is left for it") != std::string::npos);
+  CHECK(json.find("tiny, linear, Q8_0: no time is left for it") != std::string::npos);
 }
 
 TEST("the report is a whole file after every row, and counts what must hold") {
