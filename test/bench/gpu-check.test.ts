@@ -49,7 +49,7 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
         ['prefill', 64, 0],
       ],
     )
-    t.ok(rows.every((r) => r.engine === 'ragdraft' && r.ms > 0 && r.limitMs! > 0))
+    t.ok(rows.every((r) => r.engine === 'ragdraft' && r.ms > 0 && (r.limitMs! > 0 || r.setting!.startsWith('inputs: '))))
     t.ok(whole.every((r) => r.model === 'tiny-q8_0' && r.kv === 'q8'))
     t.ok(rows.some((r) => r.setting === 'attention') && rows.some((r) => r.setting === 'linear: gate, up, draft'))
     t.end()
@@ -69,8 +69,8 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
     t.equal(noTests.last, '2 passed, 1 failed')
     const noModel = check('--tests', 'gather_wanted', ...small, ...kinds, 'models=unknown')
     t.equal(noModel.status, 1)
-    t.equal(noModel.last, '1 passed, 1 failed')
-    t.match(noModel.stdout, /measuring to the end: unknown model unknown/)
+    t.equal(noModel.last, '1 passed, 3 failed')
+    t.match(noModel.stdout, /unknown, linear, Q8_0: measuring to the end: unknown model unknown/)
     t.end()
   })
 

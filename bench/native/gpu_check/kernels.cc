@@ -66,8 +66,8 @@ Packed pack(gpu::Stream& stream, const tensor::MatrixView& view) {
   return packed;
 }
 
-void measure_linear(const std::string& model, const std::string& type_name, const Group& group, const WeightPool& pool, const Options& options,
-                    Report& report) {
+void measure_group(const std::string& model, const std::string& type_name, const Group& group, const WeightPool& pool, const Options& options,
+                    Listener& report) {
   const tensor::DType type = weight_type(type_name);
   gpu::Stream stream;
   size_t bytes = 0, draft_bytes = 0;
@@ -114,7 +114,7 @@ void measure_linear(const std::string& model, const std::string& type_name, cons
 }
 
 // Inputs of products, from normed and gated rows: bound by the latency of a launch, not by bytes.
-void measure_inputs(const std::string& model, const model::Config& config, const Options& options, Report& report) {
+void measure_inputs(const std::string& model, const model::Config& config, const Options& options, Listener& report) {
   constexpr int kCalls = 32;  // as many as layers
   gpu::Stream stream;
   const int most_rows = *std::max_element(std::begin(kLinearRows), std::end(kLinearRows));
@@ -136,8 +136,8 @@ void measure_inputs(const std::string& model, const model::Config& config, const
 }
 
 // Keys and values of one layer, all alike and not zero.
-void measure_attention(const std::string& model, const model::Config& config, const std::string& kv, int depth, const Options& options,
-                       Report& report) {
+void measure_keys(const std::string& model, const model::Config& config, const std::string& kv, int depth, const Options& options,
+                       Listener& report) {
   const int most_rows = *std::max_element(std::begin(kAttentionRows), std::end(kAttentionRows));
   const size_t pages = size_t(depth + most_rows + kPageTokens - 1) / kPageTokens;
   kv::KvLayout layout{1, config.kv_heads, config.head_dim, kv_type(kv), kv::BlockOrder::kTokens};
@@ -181,29 +181,36 @@ void measure_attention(const std::string& model, const model::Config& config, co
   }
 }
 
+// Runs measure() unless there is no time left; what does not fit or does not exist is left out.
+template <class Measure>
+void tried(const std::string& what, const Deadline& deadline, Listener& report, const Measure& measure) {
+  if (deadline.over()) return report.skip(what, "no time is left for it");
+  try {
+    measure();
+  } catch (const Error& e) {
+    if (e.code() != Code::kOutOfMemory && e.code() != Code::kUnsupportedModel) throw;
+    report.skip(what, e.what());
+  }
+}
+
 }  // namespace
 
-void measure_kernels(const std::string& model, const Options& options, const Deadline& deadline, Report& report) {
+void measure_attention(const std::string& model, const Options& options, const Deadline& deadline, Listener& report) {
   const model::Config config = shape_of(model);
-  const auto tried = [&](const std::string& what, const auto& measure) {
-    if (deadline.over()) return report.skip(what, "no time is left for it");
-    try {
-      measure();
-    } catch (const Error& e) {
-      if (e.code() != Code::kOutOfMemory && e.code() != Code::kUnsupportedModel) throw;
-      report.skip(what, e.what());
-    }
-  };
   for (const std::string& kv : options.kv)
     for (const int depth : options.depths)
-      tried(model + ", attention, " + kv + " KV, behind " + std::to_string(depth), [&] { measure_attention(model, config, kv, depth, options, report); });
-  tried(model + ", inputs", [&] { measure_inputs(model, config, options, report); });
-  for (const std::string& type : options.kernel_weights)
-    tried(model + ", linear, " + type, [&] {
-      const WeightPool pool(weight_type(type), largest_matrix(config));
-      for (const Group& group : groups_of(config))
-        if (!deadline.over()) measure_linear(model, type, group, pool, options, report);
-    });
+      tried(model + ", attention, " + kv + " KV, behind " + std::to_string(depth), deadline, report,
+            [&] { measure_keys(model, config, kv, depth, options, report); });
+  tried(model + ", inputs", deadline, report, [&] { measure_inputs(model, config, options, report); });
+}
+
+void measure_linear(const std::string& model, const std::string& weights, const Options& options, const Deadline& deadline, Listener& report) {
+  const model::Config config = shape_of(model);
+  tried(model + ", linear, " + weights, deadline, report, [&] {
+    const WeightPool pool(weight_type(weights), largest_matrix(config));
+    for (const Group& group : groups_of(config))
+      if (!deadline.over()) measure_group(model, weights, group, pool, options, report);
+  });
 }
 
 }  // namespace ragdraft::gpu_check

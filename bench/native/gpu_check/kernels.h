@@ -8,6 +8,9 @@
 
 namespace ragdraft::gpu_check {
 
-void measure_kernels(const std::string& model, const Options& options, const Deadline& deadline, Report& report);
+// Attention, and the inputs of products.
+void measure_attention(const std::string& model, const Options& options, const Deadline& deadline, Listener& report);
+// Products of one type of weights.
+void measure_linear(const std::string& model, const std::string& weights, const Options& options, const Deadline& deadline, Listener& report);
 
 }  // namespace ragdraft::gpu_check

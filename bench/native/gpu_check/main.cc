@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "apart.h"
 #include "base/error.h"
 #include "ceilings.h"
 #include "goals.h"
@@ -31,21 +32,37 @@ std::string processor() {
 }
 
 // Seconds that a part may take, so that one that is slow leaves time for the others.
-constexpr double kPassSeconds = 70, kKernelSeconds = 60;
+constexpr double kPeakSeconds = 30, kPassSeconds = 70, kKernelSeconds = 25;
+
+void measure_machine(const Options& options, Listener& report) {
+  gpu::use_device(options.device);
+  const gpu::DeviceInfo device = gpu::device_info(options.device);
+  report.set_machine({device.name, processor(), int(std::thread::hardware_concurrency()), double(device.total_bytes >> 20) / 1024});
+  report.set_peaks(measure_peaks(options, device.multiprocessors));
+}
 
 // What matters most first: what comes last may be left out.
-void measure(const Options& options, int multiprocessors, Report& report) {
+void measure(const Options& options, Report& report) {
   const Deadline deadline(options.seconds);
-  report.set_peaks(measure_peaks(options, multiprocessors));
-  const auto backend = [&]() -> std::shared_ptr<ops::Backend> {
-    return ops::make_cuda_backend(*ragdraft_cuda_get_api(RAGDRAFT_CUDA_ABI), options.device);
+  run_apart("the peaks", deadline.within(kPeakSeconds), report, [&](Listener& to) { measure_machine(options, to); });
+  if (report.peaks().read_gbps == 0) return;  // it has been said why
+  const auto part = [&](const std::string& name, double seconds, const auto& measure_part) {
+    if (deadline.over()) return report.skip(name, "no time is left for it");
+    const Deadline own = deadline.within(seconds);
+    run_apart(name, own, report, [&](Listener& to) {
+      gpu::use_device(options.device);
+      measure_part(own, to);
+    });
   };
   for (const std::string& model : options.models) {
     for (const std::string& weights : options.weights) {
-      if (deadline.over()) report.skip(model + " " + weights, "no time is left for it");
-      else measure_passes(model, weights, backend(), options, deadline.within(kPassSeconds), report);
+      part(model + " " + weights, kPassSeconds, [&](const Deadline& own, Listener& to) {
+        measure_passes(model, weights, ops::make_cuda_backend(*ragdraft_cuda_get_api(RAGDRAFT_CUDA_ABI), options.device), options, own, to);
+      });
     }
-    measure_kernels(model, options, deadline.within(kKernelSeconds), report);
+    part(model + ", attention", kKernelSeconds, [&](const Deadline& own, Listener& to) { measure_attention(model, options, own, to); });
+    for (const std::string& weights : options.kernel_weights)
+      part(model + ", linear, " + weights, kKernelSeconds, [&](const Deadline& own, Listener& to) { measure_linear(model, weights, options, own, to); });
   }
 }
 
@@ -53,14 +70,8 @@ void measure(const Options& options, int multiprocessors, Report& report) {
 
 int main(int argc, char** argv) try {
   const Options options = parse_options(argc, argv);
-  gpu::use_device(options.device);
-  const gpu::DeviceInfo device = gpu::device_info(options.device);
-  Report report(options.json, {device.name, processor(), int(std::thread::hardware_concurrency()), double(device.total_bytes >> 20) / 1024}, options.commit);
-  try {
-    measure(options, device.multiprocessors, report);
-  } catch (const Error& e) {  // what was measured before stands
-    report.check({"measuring to the end", e.what(), "no error", false});
-  }
+  Report report(options.json, options.commit);
+  measure(options, report);
   report.print_end(goals(report.rows(), report.machine()));
   return report.failed() > 0;
 } catch (const ragdraft::Error& e) {

@@ -25,7 +25,7 @@ std::vector<TokenId> some_tokens(int count, int vocab) {
 
 class Bench {
  public:
-  Bench(const std::string& name, const std::string& weights, std::shared_ptr<ops::Backend> backend, const Options& options, Report& report)
+  Bench(const std::string& name, const std::string& weights, std::shared_ptr<ops::Backend> backend, const Options& options, Listener& report)
       : name_(name), weights_(weights), options_(options), report_(report), config_(shape_of(name)), type_(weight_type(weights)),
         backend_(std::make_shared<LogitsStay>(std::move(backend), kMostLogitRows)),
         model_(random_model(config_, WeightPool(type_, largest_matrix(config_)), backend_)),
@@ -184,7 +184,7 @@ class Bench {
 
   const std::string name_, weights_;
   const Options& options_;
-  Report& report_;
+  Listener& report_;
   const model::Config config_;
   const tensor::DType type_;
   const std::shared_ptr<LogitsStay> backend_;
@@ -196,7 +196,7 @@ class Bench {
 }  // namespace
 
 void measure_passes(const std::string& model, const std::string& weights, std::shared_ptr<ops::Backend> backend, const Options& options,
-                    const Deadline& deadline, Report& report) {
+                    const Deadline& deadline, Listener& report) {
   const std::string what = model + " " + weights;
   try {
     Bench bench(model, weights, std::move(backend), options, report);

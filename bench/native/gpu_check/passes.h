@@ -15,6 +15,6 @@ namespace ragdraft::gpu_check {
 
 // One model with one type of weights, with every type of KV. What does not fit into the memory or the time is said to be skipped.
 void measure_passes(const std::string& model, const std::string& weights, std::shared_ptr<ops::Backend> backend, const Options& options,
-                    const Deadline& deadline, Report& report);
+                    const Deadline& deadline, Listener& report);
 
 }  // namespace ragdraft::gpu_check

@@ -24,23 +24,35 @@ struct Check {
 };
 
 struct Machine {
-  std::string gpu, cpu;
+  std::string gpu = {}, cpu = {};
   int cores = 0;
   double memory_gib = 0;  // of the GPU
 };
 
-class Report {
+// What a measurement tells as it goes on.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void set_machine(const Machine& machine) = 0;
+  virtual void set_peaks(const Peaks& peaks) = 0;
+  virtual void add(const Row& row) = 0;
+  virtual void skip(const std::string& what, const std::string& why) = 0;
+  virtual void check(const Check& check) = 0;
+  virtual const Peaks& peaks() const = 0;
+};
+
+class Report final : public Listener {
  public:
   // json: "" writes no file. out: for lines.
-  Report(std::string json, Machine machine, std::string commit, std::FILE* out = stdout)
-      : json_(std::move(json)), machine_(std::move(machine)), commit_(std::move(commit)), out_(out) {}
+  Report(std::string json, std::string commit, std::FILE* out = stdout) : json_(std::move(json)), commit_(std::move(commit)), out_(out) {}
 
-  void set_peaks(const Peaks& peaks);
-  void add(const Row& row);
-  void skip(const std::string& what, const std::string& why);
-  void check(const Check& check);
+  void set_machine(const Machine& machine) override { machine_ = machine; }
+  void set_peaks(const Peaks& peaks) override;
+  void add(const Row& row) override;
+  void skip(const std::string& what, const std::string& why) override;
+  void check(const Check& check) override;
 
-  const Peaks& peaks() const { return peaks_; }
+  const Peaks& peaks() const override { return peaks_; }
   const std::vector<Row>& rows() const { return rows_; }
   const std::vector<Check>& checks() const { return checks_; }
   const Machine& machine() const { return machine_; }
@@ -52,10 +64,9 @@ class Report {
  private:
   void write() const;
 
-  const std::string json_;
-  const Machine machine_;
-  const std::string commit_;
+  const std::string json_, commit_;
   std::FILE* const out_;
+  Machine machine_;
   Peaks peaks_;
   std::vector<Row> rows_;
   std::vector<Check> checks_, goals_;

@@ -20,6 +20,11 @@ class Deadline {
     part.end_ = std::min(part.end_, end_);
     return part;
   }
+  Deadline later(double seconds) const {
+    Deadline moved = *this;
+    moved.end_ += seconds;
+    return moved;
+  }
   bool over() const { return seconds_now() >= end_; }
 
  private:

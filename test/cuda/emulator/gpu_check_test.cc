@@ -1,10 +1,14 @@
 // What gpu_check says of figures (bench/native/gpu_check): rooflines, goals, arguments, the report.
+#include <unistd.h>
+
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <memory>
 
+#include "apart.h"
 #include "device_array.h"
 #include "goals.h"
 #include "kernels.h"
@@ -92,7 +96,7 @@ TEST("what does not fit into the memory of the device is left out, the longest c
   const emulator::Config before = emulator::config();
   emulator::config().memory_bytes = emulator::device_bytes_in_use() + (size_t{256} << 20);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
-  Report report("", {}, "", lines.get());
+  Report report("", "", lines.get());
   report.set_peaks(kPeaks);
   const Options options = parsed({"depths=64,1048576", "draft_depth=64", "verify=2", "runs=1", "kv=q8"});
   measure_passes("tiny", "Q8_0", ops::make_cuda_backend(testing::api(), 0), options, Deadline(60), report);
@@ -104,20 +108,49 @@ TEST("what does not fit into the memory of the device is left out, the longest c
 
 TEST("after the deadline nothing is begun, and that is said") {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
-  Report report("", {}, "", lines.get());
+  Report report("", "", lines.get());
   report.set_peaks(kPeaks);
   const Options options = parsed({"depths=64", "draft_depth=64", "runs=1", "kv=q8", "kernel_weights=Q8_0"});
   measure_passes("tiny", "Q8_0", ops::make_cuda_backend(testing::api(), 0), options, Deadline(0), report);
-  measure_kernels("tiny", options, Deadline(0), report);
+  measure_attention("tiny", options, Deadline(0), report);
+  measure_linear("tiny", "Q8_0", options, Deadline(0), report);
   const std::string json = report.to_json();
   CHECK(report.rows().empty() && json.find("behind 64: no time is left for it") != std::string::npos);
   CHECK(json.find("tiny, linear, Q8_0: no time is left for it") != std::string::npos);
 }
 
+TEST("a measurement in a process of its own reports as if it were here; its error, its death and its going on for ever are failures") {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
+  Report report("", "", lines.get());
+  const Row row = pass("decode", "BF16", "bf16", 1, 64, 1.0 / 3);
+  run_apart("figures", Deadline(60), report, [&](Listener& to) {
+    to.set_machine({"a card", "a processor", 2, 8.5});
+    to.set_peaks(kPeaks);
+    to.add(row);
+    to.skip("this", "no reason");
+    to.check({"that", "1", "1", true});
+  });
+  CHECK(report.failed() == 0 && report.checks().size() == 1 && report.machine().gpu == "a card" && report.machine().memory_gib == 8.5);
+  CHECK(report.peaks().bf16_gops == kPeaks.bf16_gops && report.rows().size() == 1);
+  const Row& got = report.rows()[0];
+  CHECK(got.model == row.model && got.kv == "bf16" && got.depth == 64 && got.ms == row.ms && got.limit_ms == row.limit_ms);
+
+  run_apart("refused", Deadline(60), report, [](Listener& to) {
+    to.check({"before", "1", "1", true});
+    throw Error(Code::kDeviceFailed, "a device's error");
+  });
+  run_apart("killed", Deadline(60), report, [](Listener&) { raise(SIGKILL); });
+  run_apart("endless", Deadline(0), report, [](Listener&) { pause(); }, 0.1);
+  CHECK(report.failed() == 3 && report.checks().size() == 5);
+  CHECK(report.checks()[2].what == "refused: measuring to the end" && report.checks()[2].found == "a device's error");
+  CHECK(report.checks()[3].found == "signal 9" && report.checks()[4].what == "endless: ending in time");
+}
+
 TEST("the report is a whole file after every row, and counts what must hold") {
   const std::string file = "gpu_check_report.json";
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
-  Report report(file, {"a \"card\"", "a processor", 2, 8}, "abc", lines.get());
+  Report report(file, "abc", lines.get());
+  report.set_machine({"a \"card\"", "a processor", 2, 8});
   report.set_peaks(kPeaks);
   report.add(pass("decode", "BF16", "bf16", 1, 64, 10));
   std::ifstream in(file);
@@ -134,6 +167,6 @@ TEST("the report is a whole file after every row, and counts what must hold") {
   CHECK(last == "1 passed, 1 failed\n");
   CHECK(report.to_json().find("\"goals\":[\n  {\"what\":\"speed\"") != std::string::npos);
   std::remove(file.c_str());
-  Report nowhere("/nowhere/report.json", {}, "", lines.get());
+  Report nowhere("/nowhere/report.json", "", lines.get());
   CHECK_THROWS(kFileWrite, nowhere.set_peaks(kPeaks));
 }
