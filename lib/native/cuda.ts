@@ -2,7 +2,7 @@
  * Which GPUs there are. A driver that is broken may crash a process or never return: it is first started in a child process, whose end
  * is then the reason why there is no GPU.
  */
-import { execFile } from 'node:child_process'
+import { type ExecFileException, execFile } from 'node:child_process'
 import * as fs from 'node:fs'
 import type { Device } from '../options'
 import type { Binding, CudaDevice, CudaReport } from './binding'
@@ -28,8 +28,9 @@ function missing(cudaModule: string): string | undefined {
   return driver ? undefined : 'no NVIDIA driver (no /dev/nvidiactl)'
 }
 
-/** Why a child ended without a report. */
-function causeOfDeath(error: Error & { killed?: boolean; signal?: string | null }, stderr: string): string {
+/** Why a child ended without a report, or never began. */
+function causeOfDeath(error: ExecFileException, stderr: string): string {
+  if (typeof error.code === 'string') return `no process can be started to try the GPU driver: ${error.message}`
   if (error.killed) return `the GPU driver did not answer within ${limitSeconds} s`
   if (error.signal) return `the GPU driver crashed the process that tried it (${error.signal})`
   const line = stderr.trim().split('\n').at(-1)
@@ -37,7 +38,7 @@ function causeOfDeath(error: Error & { killed?: boolean; signal?: string | null 
 }
 
 function probe(): Promise<CudaReport> {
-  return new Promise((resolve) => {
+  return new Promise<string>((resolve, reject) => {
     execFile(
       process.execPath,
       ['-e', program, addonPath(), String(limitSeconds)],
@@ -48,11 +49,13 @@ function probe(): Promise<CudaReport> {
         windowsHide: true,
       },
       (error, stdout, stderr) => {
-        if (error) resolve({ devices: [], reason: causeOfDeath(error, stderr) })
-        else resolve(JSON.parse(stdout.slice(stdout.lastIndexOf('\n')))) // drivers may write to stdout too
+        if (error) reject(new Error(causeOfDeath(error, stderr)))
+        else resolve(stdout.slice(stdout.lastIndexOf('\n'))) // drivers may write to stdout too
       },
     )
   })
+    .then((line) => JSON.parse(line) as CudaReport)
+    .catch((error: Error) => ({ devices: [], reason: error.message }))
 }
 
 let probing: Promise<CudaReport> | undefined

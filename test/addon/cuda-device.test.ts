@@ -11,8 +11,10 @@ const file = path.resolve('test', 'fixtures', 'stories260K.gguf')
 const story = 'Lily had a red ball. One day the ball was gone.'
 const question = 'What was gone?'
 
-/** The emulated module, built on first use. The addon looks for it when it is loaded. */
+/** The emulated module, built on first use; that of scripts/sanitized.cjs beside its addon. The addon looks for it when it is loaded. */
 function emulatedModule(): string {
+  const { RAGDRAFT_PREBUILD } = process.env
+  if (RAGDRAFT_PREBUILD) return path.join(RAGDRAFT_PREBUILD, 'cmake', 'libragdraft_cuda_emulated.so')
   const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/native-tests.cjs', '--cuda-module'], { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
   return stdout.trim().split('\n').at(-1)!
@@ -125,6 +127,15 @@ t.test('no module, RAGDRAFT_CUDA=0, a driver without devices or one that crashes
     )
     t.match(loadedElsewhere(environment, 'auto'), new RegExp(`^cpu \\| cuda: .*${reason.source}`), what)
   }
+  t.end()
+})
+
+t.test('where no process can be started there is no GPU either', (t) => {
+  const out = elsewhere(
+    emulated,
+    'process.execPath = "/absent"; const { info } = await loadModel(file); console.log(info.device, info.deviceReason)',
+  )
+  t.match(out, /^cpu cuda: no process can be started to try the GPU driver: spawn \/absent ENOENT/)
   t.end()
 })
 

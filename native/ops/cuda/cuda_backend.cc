@@ -113,6 +113,7 @@ std::unique_ptr<EmbeddingTable> CudaBackend::load_embedding(const tensor::Matrix
 // ---- a pass --------------------------------------------------------------------------------------------------------------
 
 void CudaBackend::begin_pass(const ops::Pass& pass) {
+  check(pass.tokens.size() <= kPassRows, Code::kInternal, "more rows than a pass of the GPU has");
   void* memory = nullptr;
   device_->call(&ragdraft_cuda_api::next_pass, &memory);
   const int pages = fill(pass, *static_cast<cuda::Pass*>(memory));
