@@ -22,10 +22,11 @@ struct GroupInput {
   __device__ uint2 bytes() const { return static_cast<const uint2*>(inputs.values)[at * 32 + lane]; }
   // Of the rows of c[0] and c[1], and of c[2] and c[3] as well.
   __device__ float2 scales() const { return *reinterpret_cast<const float2*>(inputs.scales + at * kTileRows + lane % 4 * 2); }
+  // Unsigned, so that it may overflow: of rows behind the last one it is whatever lies there.
   __device__ int2 sums() const {
     const int32_t* sums = inputs.sums + at * 2 * kTileRows + lane % 4 * 2;
-    const int2 first = *reinterpret_cast<const int2*>(sums), second = *reinterpret_cast<const int2*>(sums + kTileRows);
-    return int2{first.x + second.x, first.y + second.y};
+    const uint2 first = *reinterpret_cast<const uint2*>(sums), second = *reinterpret_cast<const uint2*>(sums + kTileRows);
+    return int2{int(first.x + second.x), int(first.y + second.y)};
   }
 };
 

@@ -106,7 +106,7 @@ struct Q8_0UpperFormat {
       const float2 scales = input.scales();
       const int2 sums = input.sums();
       for (int i = 0; i < 4; i++) {
-        const int twice = 2 * dot[i] + 15 * (i % 2 == 0 ? sums.x : sums.y);
+        const int twice = int(2 * uint32_t(dot[i]) + 15 * uint32_t(i % 2 == 0 ? sums.x : sums.y));  // unsigned: see sums()
         c[i] = fmaf(float(twice), half_scale[i / 2] * (i % 2 == 0 ? scales.x : scales.y), c[i]);
       }
     }
