@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'ERR_CONTEXT_OVERFLOW'
   /** Drafter and model do not speak the same tokens. */
   | 'ERR_VOCABULARY_MISMATCH'
+  /** There is no such GPU, or it cannot be used: the message says why. */
   | 'ERR_DEVICE_UNAVAILABLE'
   /** The GPU or its driver reported an error while it computed; what is loaded on that device cannot be used any more. */
   | 'ERR_DEVICE_FAILED'
