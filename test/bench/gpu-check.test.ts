@@ -11,9 +11,10 @@ const kinds = ['weights=Q8_0', 'kernel_weights=Q8_0', 'kv=q8']
 t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, (t) => {
   const folder = t.testdir()
   const json = path.join(folder, 'report.json')
-  const check = (...more: string[]) => {
-    const args = ['scripts/gpu-check.sh', '--programs', folder, '--json', json, '--alone', ...more]
-    const { status, stdout, stderr } = spawnSync('bash', args, { encoding: 'utf8' })
+  const check = (...more: string[]) => run({}, '--alone', ...more)
+  const run = (env: NodeJS.ProcessEnv, ...more: string[]) => {
+    const args = ['scripts/gpu-check.sh', '--programs', folder, '--json', json, ...more]
+    const { status, stdout, stderr } = spawnSync('bash', args, { encoding: 'utf8', env: { ...process.env, ...env } })
     return { status, stdout, stderr, last: stdout.trimEnd().split('\n').at(-1) }
   }
   const report = () => JSON.parse(fs.readFileSync(json, 'utf8')) as Report & { checks: { ok: boolean }[]; goals: []; skipped: string[] }
@@ -71,6 +72,28 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
     t.equal(noModel.status, 1)
     t.equal(noModel.last, '1 passed, 3 failed')
     t.match(noModel.stdout, /unknown, linear, Q8_0: measuring to the end: unknown model unknown/)
+    t.end()
+  })
+
+  t.test('compute-sanitizer and PyTorch are asked where they are: what they find counts, what they cannot is left out', (t) => {
+    const tool = (name: string, script: string) => fs.writeFileSync(path.join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const env = { PATH: `${folder}:${process.env.PATH}` }
+    const few = ['--tests', 'gather_wanted', ...small, 'weights=', 'kernel_weights=', 'kv=']
+    tool('python3', 'case $1 in -c) exit 0 ;; *) echo "asked for $2" ;; esac')
+    tool('compute-sanitizer', 'case $*:$6 in *racecheck*:*ldmatrix*) exit 9 ;; esac')
+    const found = run(env, ...few)
+    t.match(found.stdout, /not ok - racecheck: tensor_core_test.cc: ldmatrix/)
+    t.match(found.stdout, /ok - memcheck: attention_test/)
+    t.match(found.stdout, `asked for ${json}`)
+    t.equal(found.status, 1)
+    t.equal(found.last, '21 passed, 1 failed', 'one test, and seven by three tools')
+
+    tool('python3', 'exit 1')
+    tool('compute-sanitizer', 'echo "Error: Device not supported"; exit 1')
+    const none = run(env, ...few)
+    t.equal(none.last, '1 passed, 0 failed')
+    t.match(none.stdout, /skipped: Error: Device not supported/)
+    t.match(none.stdout, /skipped: python3 has no torch/)
     t.end()
   })
 
