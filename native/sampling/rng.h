@@ -1,9 +1,11 @@
 // Counter-based random numbers (Philox4x32-10): a pure function of (seed, position, purpose), so that a run is reproducible
-// however it was cut into rounds.
+// however it was cut into rounds, and whoever draws.
 #pragma once
 #include <cstdint>
 
+#include "base/host_device.h"
 #include "base/types.h"
+#include "sampling/philox.h"
 
 namespace ragdraft::sampling {
 
@@ -11,9 +13,13 @@ enum class Purpose : uint32_t { kDraft = 0, kAccept = 1, kResample = 2 };
 
 class PositionRng {
  public:
-  explicit PositionRng(uint64_t seed) : seed_(seed) {}
+  RAGDRAFT_HOST_DEVICE explicit PositionRng(uint64_t seed) : seed_(seed) {}
   // Uniform in (0, 1].
-  double uniform(Position position, Purpose purpose) const;
+  RAGDRAFT_HOST_DEVICE double uniform(Position position, Purpose purpose) const {
+    const PhiloxWords words = philox4x32({{uint32_t(position), uint32_t(purpose), 0, 0}}, {{uint32_t(seed_), uint32_t(seed_ >> 32)}});
+    const uint64_t bits = uint64_t(words[0]) << 21 | words[1] >> 11;  // 53: as many as a double holds
+    return double(bits + 1) * 0x1p-53;                                // never 0: an impossible token must not be drawn
+  }
 
  private:
   uint64_t seed_;

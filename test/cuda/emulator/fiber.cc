@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "emulator/config.h"
 #if defined(__SANITIZE_ADDRESS__)
@@ -91,7 +92,28 @@ void forget_frames([[maybe_unused]] char* bytes) {
 }
 }  // namespace
 
+// Every block of a launch wants hundreds of stacks, and to map them costs more than most blocks do: a thread keeps those of the last one.
+struct Stack::Kept {
+  static constexpr size_t kMost = 1024;  // of the largest block
+  std::vector<char*> free;
+  ~Kept() {
+    for (char* bytes : free) unmap(bytes);
+  }
+  static Kept& of_this_thread() {
+    static thread_local Kept kept;
+    return kept;
+  }
+};
+
+void Stack::unmap(char* bytes) { munmap(bytes - guard_bytes(), guard_bytes() + kStackBytes); }
+
 Stack::Stack() {
+  std::vector<char*>& free = Kept::of_this_thread().free;
+  if (!free.empty()) {
+    bytes_ = free.back();
+    free.pop_back();
+    return;
+  }
   const size_t guard = guard_bytes();
   void* memory = mmap(nullptr, guard + kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw Fault("no memory for the stack of an emulated thread");
@@ -104,7 +126,9 @@ Stack::Stack(Stack&& other) noexcept : bytes_(std::exchange(other.bytes_, nullpt
 Stack::~Stack() {
   if (bytes_ == nullptr) return;
   forget_frames(bytes_);
-  munmap(bytes_ - guard_bytes(), guard_bytes() + kStackBytes);
+  std::vector<char*>& free = Kept::of_this_thread().free;
+  if (free.size() < Kept::kMost) free.push_back(bytes_);
+  else unmap(bytes_);
 }
 
 size_t Stack::size() { return kStackBytes; }

@@ -20,6 +20,8 @@ class Stack {
   static size_t size();
 
  private:
+  struct Kept;
+  static void unmap(char* bytes);
   char* bytes_;
 };
 

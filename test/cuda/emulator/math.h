@@ -16,6 +16,8 @@ inline float __fsqrt_rn(float x) { return std::sqrt(x); }
 inline float __frcp_rn(float x) { return 1.0f / x; }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline int __float2int_rn(float x) { return int(std::nearbyint(x)); }
+inline uint64_t __float2ull_rn(float x) { return uint64_t(std::nearbyint(x)); }
+inline uint64_t __double2ull_ru(double x) { return uint64_t(std::ceil(x)); }
 inline float __uint2float_rn(uint32_t x) { return float(x); }
 inline float __int2float_rn(int x) { return float(x); }
 inline uint32_t __float_as_uint(float x) { return std::bit_cast<uint32_t>(x); }
