@@ -24,8 +24,7 @@ void run_a_kernel(const ragdraft_cuda_api& api, int index) {
   const auto out = backend->memory()->allocate(sizeof got);
   std::byte* const page = out.get();  // of a cache that nothing is stored in
   const kv::KvSpan span{&page, 0, 2, 0};
-  backend->begin_pass({tokens, {&span, 1}, {}});
-  backend->embed(*table, tokens, reinterpret_cast<float*>(out.get()));
+  backend->run({tokens, {&span, 1}, {}}, nullptr, [&] { backend->embed(*table, tokens, reinterpret_cast<float*>(out.get())); });
   backend->memory()->download(got, out.get(), sizeof got);
   for (const int row : {0, 1})
     check(std::memcmp(got + row * kColumns, values + tokens[row] * kColumns, kColumns * sizeof(float)) == 0, Code::kDeviceFailed,

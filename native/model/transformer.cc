@@ -5,6 +5,13 @@
 #include "base/error.h"
 
 namespace ragdraft::model {
+namespace {
+
+void check_cancelled(const std::atomic<bool>* cancel) {
+  if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(Code::kAborted, "the request was aborted");
+}
+
+}  // namespace
 
 // Activations of one pass, [kMaxRows, ...] each.
 struct Transformer::Workspace {
@@ -33,6 +40,7 @@ struct Transformer::Workspace {
 Transformer::Transformer(std::shared_ptr<const io::GgufFile> file, Config config, Weights weights, std::shared_ptr<ops::Backend> backend)
     : file_(std::move(file)), config_(std::move(config)), backend_(std::move(backend)), weights_(std::move(weights)) {
   workspace_ = std::make_unique<Workspace>(config_, *backend_);
+  recordings_ = backend_->make_recordings();
   const auto count = [this](const ops::Matrix& matrix) {
     weight_bytes_ += int64_t(matrix.bytes);
     copy_bytes_ += int64_t(matrix.copy_bytes);
@@ -90,6 +98,19 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     ws.tokens.insert(ws.tokens.end(), part.tokens.begin(), part.tokens.end());
     for (int r = rows - part.logit_rows; r < rows; r++) ws.wanted.push_back(first_row + r);
   }
+  check(logits || ws.wanted.empty() || (backend_->keeps_logits() && int(ws.wanted.size()) <= kMaxVerifyRows), Code::kInvalidArgument,
+        "logits are wanted, but not where");
+  check_cancelled(cancel);  // a recorded pass asks no more
+  const ops::Pass pass{ws.tokens, ws.spans, ws.wanted, precision, batch.front().sequence->layout().type, logits};
+  backend_->run(pass, recordings_.get(), [&] { run_layers(batch, logits, cancel); });
+  for (const SequenceRows& part : batch) part.sequence->advance(int(part.tokens.size()));
+}
+
+// What it calls depends on the sizes of the workspace's arrays, on precision and KV type alone: a backend may have recorded it.
+void Transformer::run_layers(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel) {
+  Workspace& ws = *workspace_;
+  const Config& c = config_;
+  const ops::Precision precision = batch.front().precision;
   const int rows = int(ws.tokens.size());
   const kv::KvLayout& layout = batch.front().sequence->layout();
   const float scale = 1.0f / std::sqrt(float(c.head_dim));
@@ -97,10 +118,9 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     backend_->linear(std::span(tasks.begin(), tasks.size()), input, rows, precision);
   };
 
-  backend_->begin_pass({ws.tokens, ws.spans, ws.wanted});
   backend_->embed(*weights_.embedding, ws.tokens, ws.x);
   for (int i = 0; i < c.layers; i++) {
-    if (cancel && cancel->load(std::memory_order_relaxed)) throw Error(Code::kAborted, "the request was aborted");
+    check_cancelled(cancel);
     const LayerWeights& w = weights_.layers[size_t(i)];
     const auto normed = ops::LinearInput::rms_norm(ws.x, w.attention_norm.get(), c.norm_epsilon);
     const ops::LinearTask k{w.k.get(), w.k_bias.get(), ws.k}, v{w.v.get(), w.v_bias.get(), ws.v};
@@ -124,7 +144,6 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     if (wanted < rows) backend_->gather(ws.x, ws.wanted, c.embedding, ws.wanted_x), x = ws.wanted_x;
     backend_->logits(*weights_.output, ops::LinearInput::rms_norm(x, weights_.output_norm.get(), c.norm_epsilon), wanted, precision, logits);
   }
-  for (const SequenceRows& part : batch) part.sequence->advance(int(part.tokens.size()));
 }
 
 }  // namespace ragdraft::model

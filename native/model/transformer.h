@@ -52,7 +52,7 @@ class Transformer {
 
   // Appends all rows (1..kMaxRows in total, sequences distinct, token ids in range) in one pass and writes the wanted logits,
   // [sum of logit_rows, vocab], in batch order. A row's logits and cache entries do not depend on what else is in the batch.
-  // logits: caller's memory; may be null where no logits are wanted.
+  // logits: caller's memory; null where no logits are wanted, or where they stay with the backend (ops::Backend::keeps_logits).
   // When `cancel` becomes true the pass ends early with Error{kAborted}; on any error no sequence has grown.
   // Throws kInvalidArgument, kContextOverflow, kOutOfMemory, kAborted, kDeviceFailed. Engine thread only.
   void forward(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel = nullptr);
@@ -61,12 +61,14 @@ class Transformer {
 
  private:
   struct Workspace;
+  void run_layers(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel);
   const std::shared_ptr<const io::GgufFile> file_;  // stays mapped: the embedding may be read there
   const Config config_;
   const std::shared_ptr<ops::Backend> backend_;
   const Weights weights_;
   int64_t weight_bytes_ = 0, copy_bytes_ = 0, draft_bytes_ = 0;
   std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<ops::Recordings> recordings_;  // of passes over the weights and the workspace
   std::mutex caches_mutex_;
   std::vector<std::weak_ptr<kv::Cache>> caches_;  // by KvType
 };

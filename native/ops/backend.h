@@ -5,10 +5,11 @@
 // or where a page lies. This is what makes verify(n rows) identical to n decodes and to any chunking of a prefill.
 // Operations run on the engine thread (and its pool), in call order, and never throw after validation, with one exception: a backend
 // that computes elsewhere throws kDeviceFailed where that failed, then and at every later call, and kOutOfMemory where a pass needs
-// scratch memory that is not there. It may come upon a failure only later: at logits() and wait() at the latest.
+// scratch memory that is not there. It may come upon a failure only later: where logits are brought and at wait() at the latest.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,13 +43,6 @@ class EmbeddingTable {
   size_t bytes = 0;  // memory that it holds; 0 where it is read in the file's mapping
 };
 
-// What differs from pass to pass, but for the sizes of arrays.
-struct Pass {
-  std::span<const TokenId> tokens;    // of every row
-  std::span<const kv::KvSpan> spans;  // cover all rows, in order
-  std::span<const int> wanted;        // rows whose logits are wanted, ascending
-};
-
 // How much of the weights a product reads. kDraft: of Q8_0 matrices the upper four bits, q ~ 16 (q + 128 >> 4) - 120.5, the middle of
 // the sixteen values that share them: half the bytes, about the error of Q4_0, no memory of its own. Of matrices with a draft copy
 // that copy. Others have no cheaper form and are read in full.
@@ -79,6 +73,23 @@ struct LinearTask {
   const float* bias;  // [weight->rows] or nullptr
   float* y;           // [rows, weight->rows]
   bool accumulate = false;
+};
+
+// What differs from pass to pass, but for the sizes of arrays.
+struct Pass {
+  std::span<const TokenId> tokens;    // of every row
+  std::span<const kv::KvSpan> spans;  // cover all rows, in order
+  std::span<const int> wanted;        // rows whose logits are wanted, ascending
+  Precision precision = Precision::kFull;
+  kv::KvType kv = kv::KvType::kF16;   // of the spans' pages
+  float* logits = nullptr;            // [wanted, vocabulary], of the host; nullptr: none are wanted, or they stay (Backend::keeps_logits)
+};
+
+// Passes that a backend has recorded, to be replayed: of one caller, whose operations are the same in every pass with as many rows,
+// spans and wanted rows and of the same precision and KV type. Holds addresses of its weights and activations: goes before they do.
+class Recordings {
+ public:
+  virtual ~Recordings() = default;
 };
 
 // Rotation angles: pair i of a head turns by position * frequency[i].
@@ -146,9 +157,14 @@ class Backend {
   // `source` stays mapped as long as the table lives. Throws kUnsupportedModel, kOutOfMemory.
   virtual std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) = 0;
 
-  // Told before the first operation of a pass, which then are called with just these tokens, spans and rows. For backends that compute
-  // elsewhere and bring them there together. The arrays stay as they are until the pass ends. Throws kContextOverflow.
-  virtual void begin_pass(const Pass&) {}
+  // nullptr where nothing is gained by recording.
+  virtual std::unique_ptr<Recordings> make_recordings() { return nullptr; }
+
+  // Runs a pass. `operations` calls the operations of the pass, with just these tokens, spans and rows: a backend that computes elsewhere
+  // brings those there together. It may be left uncalled where `recordings` has a pass of this shape; nullptr: nothing is recorded. The
+  // arrays stay as they are until the pass ends. When it returns pass.logits is written. Throws kContextOverflow, and what operations()
+  // does.
+  virtual void run(const Pass&, Recordings*, const std::function<void()>& operations) { operations(); }
 
   // out[r, :] = row tokens[r] of `table`, dequantised. tokens in [0, table.rows).
   virtual void embed(const EmbeddingTable& table, std::span<const TokenId> tokens, float* out) = 0;
@@ -170,8 +186,11 @@ class Backend {
   // out[i, :] = x[rows[i], :].  x, out: [.., columns], apart.
   virtual void gather(const float* x, std::span<const int> rows, int columns, float* out);
 
-  // logits[r, :] = W x[r, :] in memory of the host, there when it returns. The last operation of a pass that wants any.
+  // logits[r, :] = W x[r, :] in memory of the host, there when the pass ends. Its last operation, where any are wanted.
   virtual void logits(const Matrix& output, const LinearInput& input, int rows, Precision precision, float* logits);
+
+  // Whether logits may stay where they are computed, up to kMaxVerifyRows rows of a pass.
+  virtual bool keeps_logits() const { return false; }
 
   // Returns when everything that was asked for is done, packing included: for who must know, as after a pass without logits.
   virtual void wait() {}

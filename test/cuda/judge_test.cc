@@ -70,8 +70,8 @@ class Cases {
 
 std::string name_of(const RoundCase& c, const std::string& order) {
   return "mode " + std::to_string(int(c.params.mode)) + ", T " + std::to_string(c.params.sampling.temperature) + ", eta " +
-         std::to_string(c.params.transfer) + ", alpha " + std::to_string(c.params.plausibility) + ", " + std::to_string(c.valid) + " tokens, " +
-         std::to_string(c.drafts) + " drafts, " + order;
+         std::to_string(c.params.transfer) + ", alpha " + std::to_string(c.params.plausibility) + ", " +
+         std::to_string(c.valid) + " tokens, " + std::to_string(c.drafts) + " drafts, " + order;
 }
 
 // Token for token. A number may fall within rounding of a border of the distribution function, which a GPU's exponentials put elsewhere in
@@ -80,7 +80,8 @@ void check_as_host(const RoundCase& c, const std::string& order) {
   const RoundResult device = DeviceRound(c).run(c.params.seed);
   HostRound host = testing::on_host(c);
   const auto same = [&] {
-    return std::equal(host.drafts.begin(), host.drafts.end(), device.draft) && device.accepted == host.accepted && device.token == host.token;
+    const bool drafts = std::equal(host.drafts.begin(), host.drafts.end(), device.draft);
+    return drafts && device.accepted == host.accepted && device.token == host.token;
   };
   if (same()) return;
   const std::string difference = std::to_string(device.accepted) + " " + std::to_string(device.token) + ", not " +

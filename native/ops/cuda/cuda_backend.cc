@@ -112,7 +112,7 @@ std::unique_ptr<EmbeddingTable> CudaBackend::load_embedding(const tensor::Matrix
 
 // ---- a pass --------------------------------------------------------------------------------------------------------------
 
-void CudaBackend::begin_pass(const ops::Pass& pass) {
+void CudaBackend::upload(const ops::Pass& pass) {
   check(pass.tokens.size() <= kPassRows, Code::kInternal, "more rows than a pass of the GPU has");
   void* memory = nullptr;
   device_->call(&ragdraft_cuda_api::next_pass, &memory);
@@ -123,6 +123,43 @@ void CudaBackend::begin_pass(const ops::Pass& pass) {
   for (const kv::KvSpan& span : pass.spans) longest = std::max(longest, span.first_position + span.rows);
   most_keys_ = context_bucket(longest);
   angles_of_ = nullptr;
+}
+
+void CudaBackend::run(const ops::Pass& pass, Recordings* recordings, const std::function<void()>& operations) {
+  upload(pass);
+  if (recordings && rows_ <= kMaxVerifyRows) {
+    const PassShape shape{rows_, int(pass.spans.size()), int(pass.wanted.size()), pass.precision, pass.kv, most_keys_};
+    run_recorded(CudaRecordings::of(*recordings).find(shape), operations);
+  } else {
+    operations();
+  }
+  if (!pass.logits || pass.wanted.size() > kLogitRows) return;
+  memory_->download(pass.logits, logits_.values, pass.wanted.size() * size_t(logits_.vocabulary) * sizeof(float));
+}
+
+void CudaBackend::run_recorded(CudaRecordings::Recording& recording, const std::function<void()>& operations) {
+  if (!recording.ran) {
+    operations();
+    recording.ran = true;
+    return;
+  }
+  if (!recording.graph) record(recording, operations);
+  device_->call(&ragdraft_cuda_api::replay, static_cast<const ragdraft_cuda_graph*>(recording.graph.get()));
+  logits_ = recording.logits;
+}
+
+void CudaBackend::record(CudaRecordings::Recording& recording, const std::function<void()>& operations) {
+  device_->call(&ragdraft_cuda_api::begin_recording);
+  try {
+    operations();
+  } catch (...) {
+    device_->api.drop_recording(device_->handle);
+    throw;
+  }
+  ragdraft_cuda_graph* graph = nullptr;
+  device_->call(&ragdraft_cuda_api::end_recording, &graph);
+  recording.graph.reset(graph);
+  recording.logits = logits_;
 }
 
 void CudaBackend::embed(const EmbeddingTable& table, std::span<const TokenId>, float* out) {
@@ -181,25 +218,24 @@ void CudaBackend::gather(const float* x, std::span<const int> rows, int columns,
   device_->call(&ragdraft_cuda_api::gather_wanted, x, int(rows.size()), columns, out);
 }
 
-// Nobody holds its address between calls: the download waits.
 float* CudaBackend::logits_memory(int64_t vocabulary) {
   const size_t bytes = size_t(kLogitRows) * size_t(vocabulary) * sizeof(float);
   if (bytes > logits_bytes_) {
-    logits_memory_ = nullptr;
-    logits_bytes_ = 0;
-    logits_memory_ = memory_->allocate(bytes);
+    logits_memory_.push_back(memory_->allocate(bytes));
     logits_bytes_ = bytes;
   }
-  return reinterpret_cast<float*>(logits_memory_.get());
+  return reinterpret_cast<float*>(logits_memory_.back().get());
 }
 
+// Few rows stay until the pass ends; many are brought run by run.
 void CudaBackend::logits(const Matrix& output, const LinearInput& input, int rows, Precision precision, float* logits) {
-  float* const made = logits_memory(output.rows);
-  const LinearTask task{&output, nullptr, made};
+  logits_ = {logits_memory(output.rows), output.rows};
+  const LinearTask task{&output, nullptr, logits_.values};
+  if (rows <= kLogitRows) return linear({&task, 1}, input, rows, precision);
   for (int first = 0; first < rows; first += kLogitRows) {
     const int count = std::min(kLogitRows, rows - first);
     linear({&task, 1}, rows_from(input, first, output.columns), count, precision);
-    memory_->download(logits + first * output.rows, made, size_t(count) * size_t(output.rows) * sizeof(float));
+    memory_->download(logits + first * output.rows, logits_.values, size_t(count) * size_t(output.rows) * sizeof(float));
   }
 }
 

@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "ops/backend.h"
+#include "ops/cuda/cuda_recordings.h"
 #include "ops/cuda/device_memory.h"
 
 namespace ragdraft::ops::cuda {
 
-// Operations return before the device has done them; logits() and wait() return after. A failure of the device ends the operation that
+// Operations return before the device has done them; logits that are brought and wait() return after. A failure of the device ends the operation that
 // comes upon it, and every later one, with kDeviceFailed: what was computed before it is not to be trusted either.
 class CudaBackend final : public Backend {
  public:
@@ -29,7 +30,9 @@ class CudaBackend final : public Backend {
   void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override;
   std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) override;
 
-  void begin_pass(const Pass& pass) override;
+  std::unique_ptr<Recordings> make_recordings() override { return std::make_unique<CudaRecordings>(device_); }
+  // A pass of few rows runs as it is called when its shape comes first, is recorded when it comes again, and from then on is replayed.
+  void run(const Pass& pass, Recordings* recordings, const std::function<void()>& operations) override;
   void embed(const EmbeddingTable& table, std::span<const TokenId> tokens, float* out) override;
   void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) override;
   void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
@@ -38,6 +41,7 @@ class CudaBackend final : public Backend {
                  float* out) override;
   void gather(const float* x, std::span<const int> rows, int columns, float* out) override;
   void logits(const Matrix& output, const LinearInput& input, int rows, Precision precision, float* logits) override;
+  bool keeps_logits() const override { return true; }
   void wait() override { device_->call(&ragdraft_cuda_api::wait); }
 
  private:
@@ -50,19 +54,23 @@ class CudaBackend final : public Backend {
   const DeviceRope& on_device(const Rope& rope);
   ragdraft_cuda_rope shape_of(const DeviceRope& rope) const;
   float* logits_memory(int64_t vocabulary);
+  void upload(const Pass& pass);
+  void run_recorded(CudaRecordings::Recording& recording, const std::function<void()>& operations);
+  void record(CudaRecordings::Recording& recording, const std::function<void()>& operations);
 
   const std::shared_ptr<const OpenDevice> device_;
   const std::shared_ptr<Memory> memory_;
   const DeviceDescription description_;
   const std::string name_;
   std::vector<std::unique_ptr<const DeviceRope>> ropes_;
-  std::shared_ptr<std::byte[]> logits_memory_;
-  size_t logits_bytes_ = 0;
+  std::vector<std::shared_ptr<std::byte[]>> logits_memory_;  // the last one serves; graphs hold addresses of those before it
+  size_t logits_bytes_ = 0;                                  // of the last one
 
   // Of the pass in progress.
   int rows_ = 0;
   int most_keys_ = 0;                     // no row sees more
   const DeviceRope* angles_of_ = nullptr;  // whose angles have been made
+  MadeLogits logits_;
 };
 
 }  // namespace ragdraft::ops::cuda

@@ -74,9 +74,19 @@ void Device::upload_pass(int pages) {
   pass_read_.record(stream);
 }
 
+void Device::begin_recording() {
+  recorder_.begin_capture();
+  recording_ = true;
+}
+
+gpu::Graph Device::end_recording() {
+  recording_ = false;
+  return recorder_.end_capture();
+}
+
 void Device::pack(const Weights& into, int64_t first_row, int64_t rows, const void* from) {
   const size_t bytes = size_t(rows) * tensor::row_bytes(into.type, into.columns);
-  auto* const raw = static_cast<uint8_t*>(work_.take(stream, std::max(bytes, linear_scratch_bytes(into.type, into.columns))));
+  auto* const raw = static_cast<uint8_t*>(products_.take(stream, std::max(bytes, linear_scratch_bytes(into.type, into.columns))));
   upload(raw, from, bytes);
   cuda::pack(stream, raw, first_row, rows, into);
 }
@@ -92,20 +102,20 @@ void Device::linear(const Product* products, int count, const RowSource& source,
       if (input_form(product.weights.type) != form) continue;
       if (inputs.values == nullptr) {
         const int64_t columns = product.weights.columns;
-        inputs = place_inputs(form, rows, columns, work_.take(stream, input_bytes(form, rows, columns)));
-        make_inputs(stream, source, rows, inputs);
+        inputs = place_inputs(form, rows, columns, products_.take(stream, input_bytes(form, rows, columns)));
+        make_inputs(work(), source, rows, inputs);
       }
       of_form[found++] = product;
       if (found < kMostProducts) continue;
-      cuda::linear(stream, of_form, found, inputs, rows, draft);
+      cuda::linear(work(), of_form, found, inputs, rows, draft);
       found = 0;
     }
-    if (found > 0) cuda::linear(stream, of_form, found, inputs, rows, draft);
+    if (found > 0) cuda::linear(work(), of_form, found, inputs, rows, draft);
   }
 }
 
 void Device::attention(const AttentionShape& shape, const float* q, float* out) {
-  cuda::attention(stream, pass(), shape, q, out, attention_.take(stream, attention_scratch_bytes(shape)));
+  cuda::attention(work(), pass(), shape, q, out, attention_.take(stream, attention_scratch_bytes(shape)));
 }
 
 size_t linear_scratch_bytes(tensor::DType type, int64_t columns) { return input_bytes(input_form(type), kPassRows, columns); }

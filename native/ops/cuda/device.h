@@ -69,6 +69,12 @@ class Device {
   std::string failure;  // what the device reported first; nothing is asked of it any more
   gpu::Stream stream;
 
+  // Operations over the pass go here: to the stream, or into what is being recorded. Other work always goes to the stream, on whatever
+  // thread it is asked for.
+  gpu::Stream& work() { return recording_ ? recorder_ : stream; }
+  void begin_recording();
+  gpu::Graph end_recording();
+
  private:
   static constexpr size_t kStagingBytes = size_t{8} << 20;  // a millisecond of copying: far more than starting a copy costs
   // One half is filled while the other is on its way.
@@ -81,7 +87,9 @@ class Device {
   Pinned<Pass> host_pass_{sizeof(Pass)};
   OnDevice<Pass> device_pass_{sizeof(Pass)};
   gpu::Event pass_read_;
-  Scratch work_;       // inputs of products; rows that are being packed
+  gpu::Stream recorder_;
+  bool recording_ = false;
+  Scratch products_;   // inputs of products; rows that are being packed
   Scratch attention_;  // finds its own zeros there, see attention.h
 };
 

@@ -22,6 +22,9 @@
 struct ragdraft_cuda_device : ragdraft::ops::cuda::Device {
   using Device::Device;
 };
+struct ragdraft_cuda_graph {
+  ragdraft::gpu::Graph graph;
+};
 
 namespace {
 
@@ -166,15 +169,37 @@ int upload_pass(Handle* device, int pages, Report* error) {
   return guarded(device, error, [&] { device->upload_pass(pages); });
 }
 
+int begin_recording(Handle* device, Report* error) {
+  return guarded(device, error, [&] { device->begin_recording(); });
+}
+
+int end_recording(Handle* device, ragdraft_cuda_graph** graph, Report* error) {
+  return guarded(device, error, [&] { *graph = new ragdraft_cuda_graph{device->end_recording()}; });
+}
+
+void drop_recording(Handle* device) {
+  Report ignored;
+  guarded(device, &ignored, [&] { device->end_recording(); });
+}
+
+int replay(Handle* device, const ragdraft_cuda_graph* graph, Report* error) {
+  return guarded(device, error, [&] { graph->graph.launch(device->stream); });
+}
+
+void release_graph(Handle* device, ragdraft_cuda_graph* graph) {
+  settle(device);
+  delete graph;
+}
+
 int embed(Handle* device, const ragdraft_cuda_embedding* table, int rows, float* out, Report* error) {
   return guarded(device, error, [&] {
     const auto* data = static_cast<const uint8_t*>(table->device_data);
-    cuda::embed(device->stream, device->pass(), {tensor::DType(table->type), table->columns, table->row_bytes, data}, rows, out);
+    cuda::embed(device->work(), device->pass(), {tensor::DType(table->type), table->columns, table->row_bytes, data}, rows, out);
   });
 }
 
 int gather_wanted(Handle* device, const float* x, int wanted, int64_t columns, float* out, Report* error) {
-  return guarded(device, error, [&] { cuda::gather_wanted(device->stream, device->pass(), x, wanted, columns, out); });
+  return guarded(device, error, [&] { cuda::gather_wanted(device->work(), device->pass(), x, wanted, columns, out); });
 }
 
 int linear(Handle* device, const ragdraft_cuda_product* products, int count, const ragdraft_cuda_row_source* source, int rows, int draft,
@@ -196,7 +221,7 @@ cuda::RopeShape shape_of(const ragdraft_cuda_rope* rope) {
 }
 
 int rope_angles(Handle* device, const ragdraft_cuda_rope* rope, int rows, float* angles, Report* error) {
-  return guarded(device, error, [&] { cuda::rope_angles(device->stream, device->pass(), shape_of(rope), rows, angles); });
+  return guarded(device, error, [&] { cuda::rope_angles(device->work(), device->pass(), shape_of(rope), rows, angles); });
 }
 
 kv::KvLayout layout_of(const ragdraft_cuda_kv& kv) {
@@ -207,7 +232,7 @@ int rope_append(Handle* device, const ragdraft_cuda_rope* rope, const float* ang
                 const float* k, const float* v, Report* error) {
   return guarded(device, error, [&] {
     const kv::KvLayout layout = layout_of(*kv);
-    cuda::rope_append(device->stream, device->pass(), shape_of(rope), angles, layout.type, cuda::kv_shape(layout, kv->layer), heads, rows, q,
+    cuda::rope_append(device->work(), device->pass(), shape_of(rope), angles, layout.type, cuda::kv_shape(layout, kv->layer), heads, rows, q,
                       k, v);
   });
 }
@@ -232,6 +257,7 @@ const ragdraft_cuda_api api = {RAGDRAFT_CUDA_ABI, sizeof(ragdraft_cuda_api), RAG
                                allocate, release, copy, zero, upload, download, wait,
                                packed_size, pack,
                                next_pass, upload_pass,
+                               begin_recording, end_recording, drop_recording, replay, release_graph,
                                embed, gather_wanted, linear, rope_angles, rope_append, attention, attention_scratch};
 
 }  // namespace

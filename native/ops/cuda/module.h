@@ -6,7 +6,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#define RAGDRAFT_CUDA_ABI 3
+#define RAGDRAFT_CUDA_ABI 4
 
 /* A matrix is packed in runs of its file's rows: each starts at a multiple of this, and ends at one or with the matrix. */
 #define RAGDRAFT_CUDA_PACK_ROWS 128
@@ -35,6 +35,9 @@ typedef struct ragdraft_cuda_device_info {
  * RAGDRAFT_CUDA_FAILED what was computed before is not to be trusted: every further call but release() and close() reports that first
  * failure again. Pointers that are called `device_...` point into its memory. */
 typedef struct ragdraft_cuda_device ragdraft_cuda_device;
+
+/* Operations over the pass, recorded. */
+typedef struct ragdraft_cuda_graph ragdraft_cuda_graph;
 
 typedef struct ragdraft_cuda_embedding {
   uint32_t type; /* GGUF's type id */
@@ -114,6 +117,14 @@ typedef struct ragdraft_cuda_api {
    * upload_pass() brings it to the device, `pages` entries of its page table. */
   int (*next_pass)(ragdraft_cuda_device* device, void** pass, ragdraft_cuda_error* error);
   int (*upload_pass)(ragdraft_cuda_device* device, int pages, ragdraft_cuda_error* error);
+
+  /* Operations over the pass that are asked for in between do not happen but are recorded; everything else happens as ever. They are to have
+   * happened once before, with the same arguments: what memory they need is taken then. */
+  int (*begin_recording)(ragdraft_cuda_device* device, ragdraft_cuda_error* error);
+  int (*end_recording)(ragdraft_cuda_device* device, ragdraft_cuda_graph** graph, ragdraft_cuda_error* error);
+  void (*drop_recording)(ragdraft_cuda_device* device); /* instead of end_recording() */
+  int (*replay)(ragdraft_cuda_device* device, const ragdraft_cuda_graph* graph, ragdraft_cuda_error* error);
+  void (*release_graph)(ragdraft_cuda_device* device, ragdraft_cuda_graph* graph);
 
   /* Operations over the pass; see the headers in kernels/. */
   int (*embed)(ragdraft_cuda_device* device, const ragdraft_cuda_embedding* table, int rows, float* device_out, ragdraft_cuda_error* error);

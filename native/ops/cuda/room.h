@@ -6,7 +6,7 @@
 
 namespace ragdraft::ops::cuda {
 
-inline constexpr int kLogitRows = 16;  // whose logits the device keeps at a time: more come in runs
+inline constexpr int kLogitRows = kMaxVerifyRows;  // whose logits the device keeps at a time: more come in runs
 
 // Attention is prepared for contexts of a power of two of keys, so that few shapes occur: the least that holds `keys`.
 int context_bucket(int keys);

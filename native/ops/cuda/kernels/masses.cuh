@@ -6,8 +6,8 @@
 
 namespace ragdraft::ops::cuda {
 
-// Of a weight in [0, 1] relative to the best token's, in units of 2^-42: kMostTokens of them fit. What is below half a unit is never drawn: at 128K tokens all of
-// that is 1e-8 of the whole at most, less than the rounding of single weights.
+// Of a weight in [0, 1] relative to the best token's, in units of 2^-42: kMostTokens of them fit. What is below half a unit is never
+// drawn: at 128K tokens all of that is 1e-8 of the whole at most, less than the rounding of single weights.
 __device__ inline Mass weight_mass(float weight) { return __float2ull_rn(weight * 0x1p42f); }
 inline constexpr double kWeightUnit = 0x1p-42;
 // Of a part of a distribution, all of whose parts together are at most 1 but for rounding, in units of 2^-60.
