@@ -52,6 +52,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")  # only its kernel is asked for the tiles
     ragdraft_add_isa(amx GNU ${_avx512} -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16)
   endif()
+  if(RAGDRAFT_BUILD_TESTS AND NOT MSVC)  # its kernels without the tiles: native/ops/cpu/isa/tile_model.h
+    ragdraft_add_isa(amx_model GNU ${_avx512} -mavx512bf16)
+  endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   ragdraft_add_isa(neon GNU -march=armv8-a)
 endif()

@@ -1,4 +1,4 @@
-// Single products through the backends, and the inputs as their integer kernels see them.
+// Single products through the backends, and the inputs as their kernels see them.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/half.h"
 #include "ops/backend.h"
 
 namespace testing {
@@ -30,6 +31,19 @@ inline std::vector<float> multiply(ragdraft::ops::Backend& backend, const ragdra
 inline std::vector<float> multiply(ragdraft::ops::Backend& backend, const ragdraft::ops::Matrix& matrix, const float* x, int rows,
                                    ragdraft::ops::Precision precision = ragdraft::ops::Precision::kFull) {
   return multiply(backend, matrix, ragdraft::ops::LinearInput{x}, rows, precision);
+}
+
+// Whether products with weights of bf16 round their inputs to bf16: 1 + 2^-12 becomes 1.
+inline bool rounds_to_bf16(ragdraft::ops::Backend& backend) {
+  const uint16_t one = 0x3f80;
+  const auto matrix = backend.pack({ragdraft::tensor::DType::kBF16, 1, 1, reinterpret_cast<const std::byte*>(&one)});
+  const float x = 1 + 0x1p-12f;
+  return multiply(backend, *matrix, &x, 1)[0] == 1;
+}
+inline std::vector<double> rounded_to_bf16(const float* x, int64_t columns) {
+  std::vector<double> out(static_cast<size_t>(columns));
+  for (size_t k = 0; k < out.size(); ++k) out[k] = double(ragdraft::bf16_to_f32(ragdraft::f32_to_bf16(x[k])));
+  return out;
 }
 
 // Per 32, scale = max / 127 and quants to nearest even (kernel_table.h).

@@ -55,7 +55,7 @@ const DigestKey kKey({11, 12});
 WeightsTable sample_table() {
   WeightsTable table;
   table.contents = 77;
-  table.matrices = {{"blk.0.attn_q.weight", "cpu-1-3", tensor::DType::kQ8_0, 64, 256}, {"output.weight", "cpu-1-0", tensor::DType::kF32, 8, 16}};
+  table.matrices = {{"blk.0.attn_q.weight", "cpu-2-3", tensor::DType::kQ8_0, 64, 256}, {"output.weight", "cpu-2-0", tensor::DType::kF32, 8, 16}};
   return table;
 }
 

@@ -64,6 +64,7 @@ const AttentionKernels& attention_kernels_avx2();
 const AttentionKernels& attention_kernels_avx512();
 const AttentionKernels& attention_kernels_avx512bf16();
 const AttentionKernels& attention_kernels_amx();
+const AttentionKernels& attention_kernels_amx_model();
 const AttentionKernels& attention_kernels_neon();
 
 }  // namespace ragdraft::ops

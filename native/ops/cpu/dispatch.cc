@@ -37,6 +37,9 @@ const Tier kTiers[] = {
 #ifdef RAGDRAFT_HAVE_NEON
     RAGDRAFT_TIER(neon, neon),
 #endif
+#ifdef RAGDRAFT_HAVE_AMX_MODEL  // of builds with tests: isa/tile_model.h
+    RAGDRAFT_TIER(amx_model, avx512bf16),
+#endif
     RAGDRAFT_TIER(generic, always),
 };
 
@@ -46,6 +49,14 @@ const Tier kTiers[] = {
 // Intel's (measured on Sapphire Rapids: 2.1 cycles for 32 of them, 0.5 for 16 of f32).
 kv::KvType preferred_kv(const std::string& isa, const CpuFeatures& cpu) {
   return isa == "amx" || (isa == "avx512bf16" && cpu.amd) ? kv::KvType::kBF16 : kv::KvType::kF16;
+}
+
+// For the same reason Intel's processors multiply BF16 weights by vectors in f32.
+const LinearKernels& preferred_linear(const Tier& tier, const CpuFeatures& cpu) {
+#ifdef RAGDRAFT_HAVE_AVX512BF16
+  if (tier.linear == linear_kernels_avx512bf16 && !cpu.amd) return linear_kernels_avx512();
+#endif
+  return tier.linear();
 }
 
 std::vector<const Tier*> available(const CpuFeatures& cpu) {
@@ -81,7 +92,7 @@ CpuKernels resolve_kernels(const std::string& name) {
   } else if (const char* wish = std::getenv("RAGDRAFT_ISA"); wish != nullptr && *wish != '\0') {
     tier = &find(tiers, wish, "RAGDRAFT_ISA");
   }
-  return {tier->name, preferred_kv(tier->name, cpu), tier->linear(), tier->attention(), tier->elementwise()};
+  return {tier->name, preferred_kv(tier->name, cpu), preferred_linear(*tier, cpu), tier->attention(), tier->elementwise()};
 }
 
 }  // namespace ragdraft::ops

@@ -24,6 +24,7 @@ const ElementwiseKernels& elementwise_kernels_avx2();
 const ElementwiseKernels& elementwise_kernels_avx512();
 const ElementwiseKernels& elementwise_kernels_avx512bf16();
 const ElementwiseKernels& elementwise_kernels_amx();
+const ElementwiseKernels& elementwise_kernels_amx_model();
 const ElementwiseKernels& elementwise_kernels_neon();
 
 }  // namespace ragdraft::ops

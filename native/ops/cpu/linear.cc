@@ -19,21 +19,28 @@ struct RowBlocks {
   const int rows, count;
 };
 
+// What the kernels of a call read.
+struct InputForms {
+  bool integers = false, floats = false, halves = false;
+};
+
 // The inputs of a call, `columns` of `rows` rows, in the layout of InputBlock. Block b starts at its first row's share of each
 // array. Floats that lie in memory as one row stay there.
 class Inputs {
  public:
-  Inputs(const InputRows& source, const RowBlocks& blocks, int64_t columns, bool integers, bool floats, Scratch& scratch)
+  Inputs(const InputRows& source, const RowBlocks& blocks, int64_t columns, InputForms forms, Scratch& scratch)
       : source_(source),
         blocks_(blocks),
         columns_(columns),
-        integers_(integers),
-        interleave_(floats && (blocks.rows > 1 || !source.in_memory())) {
-    const size_t elements = size_t(blocks.rows) * size_t(columns);
+        forms_(forms),
+        interleave_(forms.floats && (blocks.rows > 1 || !source.in_memory())) {
+    const size_t rows = size_t(blocks.rows), elements = rows * size_t(columns);
     group_words_ = elements / kGroupInputs;
-    const size_t integer_words = integers ? elements / 4 + 6 * group_words_ : 0;
-    words_ = scratch.reserve<float>(integer_words + (interleave_ ? elements : 0));
+    const size_t integer_words = forms.integers ? elements / 4 + 6 * group_words_ : 0, float_words = interleave_ ? elements : 0;
+    const size_t half_words = forms.halves ? rows * size_t(padded_columns(columns)) / 2 : 0;
+    words_ = scratch.reserve<float>(integer_words + float_words + half_words);
     floats_ = words_ + integer_words;
+    halves_ = reinterpret_cast<uint16_t*>(floats_ + float_words);
   }
 
   // Block `index`, from input `column` (a multiple of 32) on.
@@ -44,7 +51,8 @@ class Inputs {
     b.first_row = blocks_.first_row(index);
     b.rows = b.stride = blocks_.size(index);
     b.floats = (interleave_ ? floats_ : source_.memory()) + elements;
-    if (!integers_) return b;
+    b.halves = halves_ + offset(index, column, padded_columns(columns_));
+    if (!forms_.integers) return b;
     float* const group_arrays = words_ + size_t(blocks_.rows) * size_t(columns_) / 4;
     b.quants = reinterpret_cast<int8_t*>(words_) + elements;
     b.scales = group_arrays + groups;
@@ -64,7 +72,8 @@ class Inputs {
     float made[kPieceColumns];
     for (int row = 0; row < b.rows; ++row) {
       const float* x = source_.piece(blocks_.first_row(index) + row, column, columns, made);
-      if (integers_) kernels.quantize(x, columns, row, b);
+      if (forms_.integers) kernels.quantize(x, columns, row, b);
+      if (forms_.halves) kernels.round(x, columns, row, b);
       if (!interleave_) continue;
       float* out = floats_ + offset(index, column, columns_) + row;
       for (int64_t k = 0; k < columns; ++k) out[k * b.rows] = x[k];
@@ -72,7 +81,7 @@ class Inputs {
   }
 
  private:
-  static constexpr int64_t kPieceColumns = 1024;  // a multiple of kGroupInputs
+  static constexpr int64_t kPieceColumns = 1024;  // a multiple of kGroupInputs, so that only a last piece is padded
   // Where column `column` of block `index` starts in an interleaved array of `columns` columns.
   size_t offset(int index, int64_t column, int64_t columns) const {
     return size_t(blocks_.first_row(index) * columns + column * blocks_.size(index));
@@ -82,13 +91,21 @@ class Inputs {
   const InputRows& source_;
   const RowBlocks& blocks_;
   int64_t columns_;
-  bool integers_, interleave_;
-  float* words_;
-  float* floats_;
+  InputForms forms_;
+  bool interleave_;
+  float *words_, *floats_;
+  uint16_t* halves_;
   size_t group_words_;
 };
 
-bool is_float(PackedFormat format) { return format == PackedFormat::kF32 || format == PackedFormat::kF16 || format == PackedFormat::kBF16; }
+void require_input(PackedFormat format, const LinearKernels& kernels, InputForms& forms) {
+  switch (format) {
+    case PackedFormat::kF32:
+    case PackedFormat::kF16: forms.floats = true; break;
+    case PackedFormat::kBF16: (kernels.round != nullptr ? forms.halves : forms.floats) = true; break;
+    default: forms.integers = true;
+  }
+}
 
 const PackedWeights& weights_of(const LinearTask& task, Precision precision) {
   const auto* matrix = dynamic_cast<const PackedMatrix*>(task.weight);
@@ -115,13 +132,13 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& in
   check(!tasks.empty() && rows >= 1, Code::kInternal, "linear: no tasks or no rows");
   const int64_t columns = tasks[0].weight->columns;
   int64_t bytes = 0;
-  bool integers = false, floats = false;
+  InputForms forms;
   std::vector<Share> shares;
   shares.reserve(tasks.size());
   for (const LinearTask& task : tasks) {
     const PackedWeights& weights = weights_of(task, precision);
     check(weights.columns == columns, Code::kInternal, "linear: tasks with different inputs");
-    (is_float(weights.format) ? floats : integers) = true;
+    require_input(weights.format, kernels_.linear, forms);
     bytes += weights.panels * int64_t(weights.read_bytes);
     shares.push_back({&task, weights, 0, 0});
   }
@@ -129,13 +146,14 @@ void CpuBackend::linear(std::span<const LinearTask> tasks, const LinearInput& in
   int pieces = 0;
   for (Share& share : shares) {
     share.piece_panels = std::max<int64_t>(1, piece_bytes / int64_t(share.weights.read_bytes));
+    if (share.piece_panels > 1) share.piece_panels -= share.piece_panels % 2;  // some kernels take two at a time
     share.first_piece = pieces;
     pieces += int((share.weights.panels + share.piece_panels - 1) / share.piece_panels);
   }
 
   const RowBlocks blocks(rows, kernels_.linear.block_rows);
   InputRows source(input, rows, columns, kernels_.elementwise);
-  const Inputs inputs(source, blocks, columns, integers, floats, linear_scratch_);
+  const Inputs inputs(source, blocks, columns, forms, linear_scratch_);
   const auto for_each = [&](int count, const auto& part) {
     if (rows * columns > kSerialInputs) return pool_.parallel_for(count, part);
     for (int i = 0; i < count; ++i) part(i, 0);

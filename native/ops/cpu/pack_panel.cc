@@ -128,13 +128,21 @@ void put_planes(PackedFormat format, const uint8_t* u, int64_t columns, int outp
   }
 }
 
-template <class Element>
-void pack_floats(const uint8_t* rows, size_t row_bytes, int outputs, int64_t columns, uint8_t* values) {
-  constexpr size_t kSize = sizeof(Element);
+// Elements of kSize bytes to values[column][16 outputs].
+template <size_t kSize>
+void pack_elements(const uint8_t* rows, size_t row_bytes, int outputs, int64_t columns, uint8_t* values) {
   for (int output = 0; output < outputs; ++output) {
     const uint8_t* row = rows + output * row_bytes;
     for (int64_t k = 0; k < columns; ++k) std::memcpy(values + (k * kPanelOutputs + output) * kSize, row + k * kSize, kSize);
   }
+}
+
+// An odd column is the first of a pair whose second stays 0.
+void pack_bf16(const uint8_t* rows, size_t row_bytes, int outputs, int64_t columns, uint8_t* pairs) {
+  pack_elements<4>(rows, row_bytes, outputs, columns / 2, pairs);
+  if (columns % 2 == 0) return;
+  uint8_t* last = pairs + columns / 2 * kPanelOutputs * 4;
+  for (int output = 0; output < outputs; ++output) std::memcpy(last + output * 4, rows + output * row_bytes + (columns - 1) * 2, 2);
 }
 
 }  // namespace
@@ -145,9 +153,9 @@ void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, i
   const auto* rows = reinterpret_cast<const uint8_t*>(source.data) + size_t(index) * kPanelOutputs * row_bytes;
   const int64_t left = source.rows - index * kPanelOutputs;
   const int outputs = int(left < kPanelOutputs ? left : kPanelOutputs);
-  if (layout.format == PackedFormat::kF32) return pack_floats<uint32_t>(rows, row_bytes, outputs, source.columns, low);
-  if (layout.format == PackedFormat::kF16 || layout.format == PackedFormat::kBF16)
-    return pack_floats<uint16_t>(rows, row_bytes, outputs, source.columns, low);
+  if (layout.format == PackedFormat::kF32) return pack_elements<4>(rows, row_bytes, outputs, source.columns, low);
+  if (layout.format == PackedFormat::kF16) return pack_elements<2>(rows, row_bytes, outputs, source.columns, low);
+  if (layout.format == PackedFormat::kBF16) return pack_bf16(rows, row_bytes, outputs, source.columns, low);
   std::vector<uint8_t> u(size_t(source.columns));
   for (int output = 0; output < outputs; ++output) {
     const ScalePlanes planes{panel + layout.supers, panel + layout.scales, output};

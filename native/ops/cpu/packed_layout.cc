@@ -36,10 +36,11 @@ PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns) {
   layout.rows = rows;
   layout.columns = columns;
   layout.panels = (rows + kPanelOutputs - 1) / kPanelOutputs;
+  const int64_t stored_columns = layout.format == PackedFormat::kBF16 ? padded_columns(columns) : columns;
   size_t end = 0;
   const auto place = [&](int bytes_per_256) {
     const size_t start = end;
-    end += (size_t(columns) * size_t(bytes_per_256) / 256 + 63) / 64 * 64;
+    end += (size_t(stored_columns) * size_t(bytes_per_256) / 256 + 63) / 64 * 64;
     return start;
   };
   layout.supers = place(planes.supers);

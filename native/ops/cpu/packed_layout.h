@@ -3,7 +3,8 @@
 // Panels of 16 outputs follow each other; the last one is padded with outputs of value 0. Within a panel the inputs k ascend.
 // The `low` planes of Q8_0 stand apart, behind all panels: a draft that reads the rest alone walks through memory without gaps, which
 // the hardware's prefetchers would fill (a draft step of a 1B model takes 27 % less than with the planes together).
-//   Float formats: values[k][16 outputs] in the stored type.
+//   F32, F16: values[k][16 outputs] in the stored type.
+//   BF16: pairs[k / 2][16 outputs][2], the operands of dot products of bf16 pairs; k is rounded up to a multiple of 32, a tile, by zeros.
 //   Integer formats: value = scale * (u - zero) - min, u unsigned, in planes of bits, each 64-byte aligned and contiguous over
 //   the whole panel. A 64-byte vector of a plane is [16 outputs][4 bytes], the operand shape of a 4-way byte dot product:
 //     low    one vector per 8 inputs:  byte j holds bits 0-3 of u for input j (its low nibble) and input 4 + j (its high one)
@@ -23,10 +24,13 @@ inline constexpr int kPanelOutputs = 16;
 inline constexpr int kGroupInputs = 32;  // inputs that share an activation scale
 
 // Version and format name the packed bytes that are kept on disk: raise the one when a format's bytes change, never renumber the other.
-inline constexpr int kPackedLayoutVersion = 1;
+inline constexpr int kPackedLayoutVersion = 2;
 
 // kQ8_0High: a Q8_0 matrix read by its scales and `high` alone. A way to read one: no matrix is stored so.
 enum class PackedFormat : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ5_K, kQ6_K, kQ8_0High };
+
+// Inputs of a BF16 panel.
+inline constexpr int64_t padded_columns(int64_t columns) { return (columns + kGroupInputs - 1) / kGroupInputs * kGroupInputs; }
 
 struct PackedWeights {
   PackedFormat format;

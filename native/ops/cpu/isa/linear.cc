@@ -5,7 +5,10 @@
 #include "ops/cpu/isa/simd.h"
 #include "ops/cpu/kernel_table.h"
 #if RAGDRAFT_HAS_TILES
+#include "ops/cpu/isa/linear_bf16_tiles.h"
 #include "ops/cpu/isa/linear_tiles.h"
+#elif RAGDRAFT_HAS_BF16
+#include "ops/cpu/isa/linear_bf16.h"
 #endif
 
 namespace ragdraft::ops {
@@ -25,41 +28,50 @@ bool by_tiles(const InputBlock& block) { return RAGDRAFT_HAS_TILES && block.call
 
 constexpr int64_t kPassBytes = 512 << 10;  // weights that stay in L2 while several row blocks pass over them
 
-template <template <PackedFormat, int> class Kernel, PackedFormat kFormat, int R>
+// A kernel has kPanels, the panels that it takes at a time, and sum_panels<P, R>: the sums of panel index + p, p < P <= kPanels, and row
+// r of R to sums[p R + r].
+template <class Kernel, int P, int R>
+RAGDRAFT_INLINE void multiply_panels(const PackedWeights& weights, int64_t index, const InputBlock& input, const LinearOutput& output) {
+  F32x16 sums[P * R];
+  Kernel::template sum_panels<P, R>(weights, index, input, sums);
+  float lanes[P * R][kPanelOutputs];
+  RAGDRAFT_UNROLL
+  for (int i = 0; i < P * R; ++i) store(lanes[i], sums[i]);
+  for (int i = 0; i < P * R; ++i) finish_row(lanes[i], index + i / R, weights.rows, input.first_row + i % R, output);
+}
+
+template <class Kernel, int R>
 RAGDRAFT_NOINLINE void multiply_rows(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input,
                                      const LinearOutput& output) {
-  for (int64_t index = first; index < last; ++index) {
-    F32x16 sums[R];
-    Kernel<kFormat, R>::sum_panel(weights, index, input, sums);
-    float lanes[R][kPanelOutputs];
-    RAGDRAFT_UNROLL
-    for (int r = 0; r < R; ++r) store(lanes[r], sums[r]);
-    for (int r = 0; r < R; ++r) finish_row(lanes[r], index, weights.rows, input.first_row + r, output);
-  }
+  int64_t index = first;
+  for (; index + Kernel::kPanels <= last; index += Kernel::kPanels) multiply_panels<Kernel, Kernel::kPanels, R>(weights, index, input, output);
+  for (; Kernel::kPanels > 1 && index < last; ++index) multiply_panels<Kernel, 1, R>(weights, index, input, output);
 }
 
 // The instance for the block's rows, R .. kVectorRows.
-template <template <PackedFormat, int> class Kernel, PackedFormat kFormat, int R = 1>
+template <class Kernel, int R = 1>
 void multiply_block(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock& input, const LinearOutput& output) {
-  if (input.rows == R) return multiply_rows<Kernel, kFormat, R>(weights, first, last, input, output);
-  if constexpr (R < kVectorRows) multiply_block<Kernel, kFormat, R + 1>(weights, first, last, input, output);
+  if (input.rows == R) return multiply_rows<Kernel, R>(weights, first, last, input, output);
+  if constexpr (R < kVectorRows) multiply_block<Kernel, R + 1>(weights, first, last, input, output);
 }
 
-template <template <PackedFormat, int> class Kernel, PackedFormat kFormat>
+template <class Kernel>
 void multiply_blocks(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
                      const LinearOutput& output) {
-  const int64_t fit = kPassBytes / int64_t(weights.read_bytes), step = count == 1 ? last - first : fit > 0 ? fit : 1;
+  const int64_t fit = kPassBytes / int64_t(weights.read_bytes) / Kernel::kPanels * Kernel::kPanels;
+  const int64_t step = count == 1 ? last - first : fit > 0 ? fit : Kernel::kPanels;
   for (int64_t from = first; from < last; from += step)
     for (int b = 0; b < count; ++b) {
       const int64_t to = last - from < step ? last : from + step;
-      multiply_block<Kernel, kFormat>(weights, from, to, blocks[b], output);
+      multiply_block<Kernel>(weights, from, to, blocks[b], output);
     }
 }
 
 template <PackedFormat kFormat>
 void multiply_floats(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
                      const LinearOutput& output) {
-  if (kBlockRows == kVectorRows) return multiply_blocks<FloatKernel, kFormat>(weights, first, last, blocks, count, output);
+  using Kernel = FloatKernel<kFormat>;
+  if (kBlockRows == kVectorRows) return multiply_blocks<Kernel>(weights, first, last, blocks, count, output);
   for (int b = 0; b < count; ++b) {  // what is one block for tiles may be two for vectors
     const int upper = blocks[b].rows > kVectorRows ? blocks[b].rows / 2 : 0, lower = blocks[b].rows - upper;
     InputBlock parts[2] = {blocks[b], blocks[b]};
@@ -67,8 +79,19 @@ void multiply_floats(const PackedWeights& weights, int64_t first, int64_t last, 
     parts[1].rows = upper;
     parts[1].first_row += lower;
     parts[1].floats += lower;
-    multiply_blocks<FloatKernel, kFormat>(weights, first, last, parts, upper > 0 ? 2 : 1, output);
+    multiply_blocks<Kernel>(weights, first, last, parts, upper > 0 ? 2 : 1, output);
   }
+}
+
+void multiply_by_bf16(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
+                      const LinearOutput& output) {
+#if RAGDRAFT_HAS_TILES
+  multiply_bf16_tiles(weights, first, last, blocks, count, output);
+#elif RAGDRAFT_HAS_BF16
+  multiply_blocks<Bf16Kernel>(weights, first, last, blocks, count, output);
+#else
+  multiply_floats<PackedFormat::kBF16>(weights, first, last, blocks, count, output);
+#endif
 }
 
 template <PackedFormat kFormat>
@@ -77,14 +100,14 @@ void multiply_integers(const PackedWeights& weights, int64_t first, int64_t last
 #if RAGDRAFT_HAS_TILES
   if (by_tiles(blocks[0])) return multiply_tiles<kFormat>(weights, first, last, blocks, count, output);
 #endif
-  multiply_blocks<IntegerKernel, kFormat>(weights, first, last, blocks, count, output);
+  multiply_blocks<IntegerKernel<kFormat>>(weights, first, last, blocks, count, output);
 }
 
 void multiply(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count, const LinearOutput& output) {
   switch (weights.format) {
     case PackedFormat::kF32: return multiply_floats<PackedFormat::kF32>(weights, first, last, blocks, count, output);
     case PackedFormat::kF16: return multiply_floats<PackedFormat::kF16>(weights, first, last, blocks, count, output);
-    case PackedFormat::kBF16: return multiply_floats<PackedFormat::kBF16>(weights, first, last, blocks, count, output);
+    case PackedFormat::kBF16: return multiply_by_bf16(weights, first, last, blocks, count, output);
     case PackedFormat::kQ8_0: return multiply_integers<PackedFormat::kQ8_0>(weights, first, last, blocks, count, output);
     case PackedFormat::kQ4_0: return multiply_integers<PackedFormat::kQ4_0>(weights, first, last, blocks, count, output);
     case PackedFormat::kQ4_K: return multiply_integers<PackedFormat::kQ4_K>(weights, first, last, blocks, count, output);
@@ -126,7 +149,34 @@ void quantize(const float* x, int64_t columns, int row, const InputBlock& block)
   }
 }
 
-constexpr LinearKernels kKernels = {RAGDRAFT_ISA_TEXT, kBlockRows, multiply, quantize};
+#if RAGDRAFT_HAS_BF16
+void round_inputs(const float* x, int64_t columns, int row, const InputBlock& block) {
+  const int rows = block.rows;
+  for (int64_t step = 0; step < columns; step += kGroupInputs) {
+    float tail[kGroupInputs];
+    const float* values = x + step;
+    if (columns - step < kGroupInputs) {
+      std::memset(tail, 0, sizeof tail);
+      std::memcpy(tail, values, size_t(columns - step) * sizeof(float));
+      values = tail;
+    }
+    const NativeBf16Pairs rounded = to_bf16_pairs(F32x16::load(values), F32x16::load(values + 16));
+    uint16_t* to = block.halves + step * rows;
+    if (RAGDRAFT_HAS_TILES) {
+      store(to + row * kGroupInputs, rounded);
+      continue;
+    }
+    uint16_t pairs[16][2];
+    store(pairs, rounded);
+    for (int pair = 0; pair < 16; ++pair) std::memcpy(to + (pair * rows + row) * 2, pairs[pair], sizeof pairs[pair]);
+  }
+}
+constexpr auto kRound = round_inputs;
+#else
+constexpr void (*kRound)(const float*, int64_t, int, const InputBlock&) = nullptr;
+#endif
+
+constexpr LinearKernels kKernels = {RAGDRAFT_ISA_TEXT, kBlockRows, multiply, quantize, kRound};
 
 }  // namespace
 

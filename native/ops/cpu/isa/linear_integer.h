@@ -105,9 +105,12 @@ RAGDRAFT_INLINE void prefetch_group(const IntegerPanel& panel, const IntegerPane
   for (int line = 0; line < kHighBytes<kFormat>; line += 64) prefetch(from.high + ahead * kHighBytes<kFormat> + line);
 }
 
-template <PackedFormat kFormat, int R>
+template <PackedFormat kFormat>
 struct IntegerKernel {
-  static RAGDRAFT_INLINE void sum_panel(const PackedWeights& weights, int64_t index, const InputBlock& input, F32x16 (&sums)[R]) {
+  static constexpr int kPanels = 1;
+  template <int P, int R>
+  static RAGDRAFT_INLINE void sum_panels(const PackedWeights& weights, int64_t index, const InputBlock& input, F32x16 (&sums)[P * R]) {
+    static_assert(P == 1);
     const int64_t groups = weights.columns / kGroupInputs;
     const IntegerPanel panel = integer_panel(weights, index);
     const IntegerPanel next = integer_panel(weights, index + 1 < weights.panels ? index + 1 : index);

@@ -3,7 +3,7 @@
 // Include it from isa/*.cc only. Those files are compiled once per instruction set, so everything here has internal linkage:
 // a shared inline function would be merged by the linker across objects, and the AVX-512 copy might win on an AVX2 machine.
 //
-//   F32x16  16 floats             zero load set1 load_f16 load_bf16 store store_f16 store_bf16 + - * fma max min neg abs round
+//   F32x16  16 floats             zero load set1 load_f16 store store_f16 store_bf16 + - * fma max min neg abs round
 //                                 scale_pow2 exp select_less round_bf16 reduce_add reduce_max
 //   I32x16  16 int32              zero set1 to_f32 to_i32 reduce_add dot_u8s8 dot_s8u8 dot_u7s8
 //   U8x64   64 bytes = 16 x 4     zero load low4 high4 shift_right2 join_low join_high insert_bits
@@ -37,11 +37,12 @@
 #define RAGDRAFT_LEVEL_avx512bf16 3
 #define RAGDRAFT_LEVEL_neon 4
 #define RAGDRAFT_LEVEL_amx 5
+#define RAGDRAFT_LEVEL_amx_model 6
 #define RAGDRAFT_ISA_LEVEL RAGDRAFT_JOIN_(RAGDRAFT_LEVEL_, RAGDRAFT_ISA)
 // What levels have in common: 32 vectors of 64 bytes, products of bf16 pairs, tiles (isa/tiles.h).
-#define RAGDRAFT_HAS_AVX512 (RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_ISA_LEVEL == 3 || RAGDRAFT_ISA_LEVEL == 5)
-#define RAGDRAFT_HAS_BF16 (RAGDRAFT_ISA_LEVEL == 3 || RAGDRAFT_ISA_LEVEL == 5)
-#define RAGDRAFT_HAS_TILES (RAGDRAFT_ISA_LEVEL == 5)
+#define RAGDRAFT_HAS_TILES (RAGDRAFT_ISA_LEVEL == 5 || RAGDRAFT_ISA_LEVEL == 6)
+#define RAGDRAFT_HAS_BF16 (RAGDRAFT_ISA_LEVEL == 3 || RAGDRAFT_HAS_TILES)
+#define RAGDRAFT_HAS_AVX512 (RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_HAS_BF16)
 
 // Before a loop whose trip count is a small constant: RAGDRAFT_UNROLL keeps arrays of vectors that it indexes in registers,
 // RAGDRAFT_NO_UNROLL keeps the compiler from merging its rounds into one that needs more registers than there are.

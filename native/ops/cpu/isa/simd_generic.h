@@ -19,7 +19,6 @@ struct F32x16 {
     return r;
   }
   static RAGDRAFT_INLINE F32x16 load_f16(const uint16_t* p);
-  static RAGDRAFT_INLINE F32x16 load_bf16(const uint16_t* p);
   static RAGDRAFT_INLINE F32x16 load_s8(const int8_t* p) {
     F32x16 r;
     for (int i = 0; i < 16; ++i) r.v[i] = float(p[i]);
@@ -76,9 +75,6 @@ RAGDRAFT_INLINE F32x16 F32x16::load_f16(const uint16_t* p) {
     const uint32_t small = float_bits(float(int32_t(mantissa)) * (1.0f / 16777216.0f));
     return bits_float(sign | (exponent == 0 ? small : normal));
   });
-}
-RAGDRAFT_INLINE F32x16 F32x16::load_bf16(const uint16_t* p) {
-  return each_lane([&](int i) { return bits_float(uint32_t(p[i]) << 16); });
 }
 
 RAGDRAFT_INLINE F32x16 operator+(F32x16 a, F32x16 b) {

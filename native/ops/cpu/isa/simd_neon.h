@@ -22,11 +22,6 @@ struct F32x16 {
     return {{vcvt_f32_f16(vreinterpret_f16_u16(vget_low_u16(a))), vcvt_f32_f16(vreinterpret_f16_u16(vget_high_u16(a))),
              vcvt_f32_f16(vreinterpret_f16_u16(vget_low_u16(b))), vcvt_f32_f16(vreinterpret_f16_u16(vget_high_u16(b)))}};
   }
-  static RAGDRAFT_INLINE F32x16 load_bf16(const uint16_t* p) {
-    const uint16x8_t a = vld1q_u16(p), b = vld1q_u16(p + 8);
-    return {{vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(a), 16)), vreinterpretq_f32_u32(vshll_n_u16(vget_high_u16(a), 16)),
-             vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(b), 16)), vreinterpretq_f32_u32(vshll_n_u16(vget_high_u16(b), 16))}};
-  }
   static RAGDRAFT_INLINE F32x16 load_s8(const int8_t* p) {
     const int8x16_t s = vld1q_s8(p);
     const int16x8_t a = vmovl_s8(vget_low_s8(s)), b = vmovl_s8(vget_high_s8(s));

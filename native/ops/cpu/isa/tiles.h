@@ -25,6 +25,16 @@ struct alignas(64) TileConfig {
   }
 };
 
+}  // namespace
+}  // namespace ragdraft::ops
+
+#if RAGDRAFT_ISA_LEVEL == 6
+#include "ops/cpu/isa/tile_model.h"
+#else
+
+namespace ragdraft::ops {
+namespace {
+
 // All tiles are 0 afterwards. A context switch saves and restores 8 KiB until the release.
 RAGDRAFT_INLINE void configure_tiles(const TileConfig& config) { asm volatile("ldtilecfg %0" : : "m"(config) : "memory"); }
 RAGDRAFT_INLINE void release_tiles() { asm volatile("tilerelease" : : : "memory"); }
@@ -65,3 +75,5 @@ RAGDRAFT_INLINE void multiply_bf16() {
 
 }  // namespace
 }  // namespace ragdraft::ops
+
+#endif
