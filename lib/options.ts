@@ -157,7 +157,10 @@ export interface AskOptions {
    * Default true.
    */
   readonly ngram?: boolean | undefined
-  /** A round stops drafting below this drafter probability, 0 to 1. Default 0: never. */
+  /**
+   * A round stops drafting below this drafter probability, 0 to 1. Default 0: never. On a GPU rounds
+   * go on without the host only at 0: else each draft is waited for.
+   */
   readonly confidence?: number | undefined
   /** 0 to 100; 0 = always the likeliest token. Default 0. */
   readonly temperature?: number | undefined

@@ -180,6 +180,14 @@ class Generate final : public Job {
   Done<Generated> done_;
 };
 
+// Of the backend that all models of the request are on, if it is one.
+sampling::Rounds* common_rounds(const GenerateRequest& request) {
+  sampling::Rounds* const of_target = request.target ? request.target->model->rounds() : nullptr;
+  sampling::Rounds* const of_drafter = request.drafter ? request.drafter->model->rounds() : nullptr;
+  if (!request.target || !request.drafter) return request.target ? of_target : of_drafter;
+  return of_target == of_drafter ? of_target : nullptr;
+}
+
 }  // namespace
 
 std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done) { return std::make_shared<ReadGguf>(std::move(path), std::move(done)); }
@@ -209,6 +217,7 @@ std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(st
     const auto& drafter = request.shared ? request.target : request.drafter;
     request.params.costs = request.target->history->of(drafter->model, kind * kModes + int(request.params.mode));
   }
+  request.params.rounds = common_rounds(request);
   return std::make_shared<Generate>(std::move(request), std::move(on_tokens), std::move(done));
 }
 

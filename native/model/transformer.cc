@@ -1,5 +1,6 @@
 #include "model/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -80,6 +81,9 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
 
   const ops::Precision precision = batch.front().precision;
 
+  const bool stay = !logits && std::any_of(batch.begin(), batch.end(), [](const SequenceRows& part) { return part.logit_rows > 0; });
+  const TokenId first_token = stay && backend_->rounds() ? unknown_draft(kMaxVerifyRows - 1) : 0;
+
   // Gather: rows of all sequences, one after the other.
   ws.tokens.clear();
   ws.spans.clear();
@@ -88,7 +92,8 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     const int rows = int(part.tokens.size());
     check(rows >= 1 && int(ws.tokens.size()) + rows <= kMaxRows, Code::kInvalidArgument, "a pass takes 1 to 256 rows");
     check(part.logit_rows >= 0 && part.logit_rows <= rows, Code::kInvalidArgument, "more logits are wanted than there are rows");
-    for (TokenId token : part.tokens) check(token >= 0 && token < c.vocab, Code::kInvalidArgument, "a token id is outside the vocabulary");
+    for (TokenId token : part.tokens)
+      check(token >= first_token && token < c.vocab, Code::kInvalidArgument, "a token id is outside the vocabulary");
     check(part.sequence->layout().type == batch.front().sequence->layout().type, Code::kInvalidArgument, "the sequences of a pass differ in KV type");
     check(part.precision == precision, Code::kInvalidArgument, "the sequences of a pass differ in precision");
     std::byte* const* pages = part.sequence->prepare_append(rows);
@@ -98,7 +103,7 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     ws.tokens.insert(ws.tokens.end(), part.tokens.begin(), part.tokens.end());
     for (int r = rows - part.logit_rows; r < rows; r++) ws.wanted.push_back(first_row + r);
   }
-  check(logits || ws.wanted.empty() || (backend_->keeps_logits() && int(ws.wanted.size()) <= kMaxVerifyRows), Code::kInvalidArgument,
+  check(!stay || (backend_->keeps_logits() && int(ws.wanted.size()) <= kMaxVerifyRows), Code::kInvalidArgument,
         "logits are wanted, but not where");
   check_cancelled(cancel);  // a recorded pass asks no more
   const ops::Pass pass{ws.tokens, ws.spans, ws.wanted, precision, batch.front().sequence->layout().type, logits};

@@ -16,6 +16,7 @@
 namespace ragdraft::model {
 
 // Rows of one sequence within a batch: `tokens` are appended to it.
+// In rounds(), while logits stay, tokens may be unknown_draft().
 // What a sequence keeps has one precision for life: its keys and values come from the weights as that precision reads them.
 struct SequenceRows {
   kv::Sequence* sequence;
@@ -38,6 +39,8 @@ class Transformer {
 
   const Config& config() const { return config_; }
   const ops::Backend& backend() const { return *backend_; }
+  // Of the backend: the same for all models on it. nullptr where it has none.
+  sampling::Rounds* rounds() { return backend_->rounds(); }
   // Memory of the packed matrices but for their draft copies; the embedding table is not counted.
   int64_t weight_bytes() const { return weight_bytes_; }
   // Memory of the draft copies; 0 without.

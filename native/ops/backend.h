@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "base/types.h"
 #include "kv/layout.h"
+#include "sampling/rounds.h"
 #include "tensor/dtype.h"
 
 struct ragdraft_cuda_api;
@@ -77,7 +78,7 @@ struct LinearTask {
 
 // What differs from pass to pass, but for the sizes of arrays.
 struct Pass {
-  std::span<const TokenId> tokens;    // of every row
+  std::span<const TokenId> tokens;    // of every row; in a round of Backend::rounds() also unknown_draft()
   std::span<const kv::KvSpan> spans;  // cover all rows, in order
   std::span<const int> wanted;        // rows whose logits are wanted, ascending
   Precision precision = Precision::kFull;
@@ -191,6 +192,9 @@ class Backend {
 
   // Whether logits may stay where they are computed, up to kMaxVerifyRows rows of a pass.
   virtual bool keeps_logits() const { return false; }
+
+  // nullptr where the host has to see every draft. Needs logits that stay.
+  virtual sampling::Rounds* rounds() { return nullptr; }
 
   // Returns when everything that was asked for is done, packing included: for who must know, as after a pass without logits.
   virtual void wait() {}

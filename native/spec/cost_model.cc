@@ -66,7 +66,7 @@ CostModel::Outlook CostModel::outlook(const Situation& s) const {
     o.reached[i] = reached;
     o.tokens[i] = tokens;
     o.verify_ms[i] = verify_.ms(length + 1);
-    o.draft_ms[i] = (length + (s.bonus_needs_draft ? reached : 0)) * draft_.ms(1);
+    o.draft_ms[i] = (length + (!s.bonus_needs_draft ? 0 : s.looks_ahead ? 1 : reached)) * draft_.ms(1);
   }
   return o;
 }
@@ -176,13 +176,13 @@ Choice CostModel::choose_fixed(const Situation& s, int length) const {
 
 double CostModel::estimated_ms(const RoundCost& round) const {
   const double check_ms = round.check_rows > 0 ? draft_.ms(round.check_rows) : 0;
-  return round.draft_steps * draft_.ms(1) + check_ms + verify_.ms(round.drafted + 1);
+  return round.draft_steps * draft_.ms(1) + check_ms + verify_.ms(round.drafted + round.unjudged + 1);
 }
 
 void CostModel::record(const RoundCost& round) {
   if (round.draft_steps > 0) draft_.add(1, round.draft_ms / round.draft_steps);
   if (round.check_rows > 0) draft_.add(round.check_rows, round.check_ms);
-  verify_.add(round.drafted + 1, round.verify_ms);
+  verify_.add(round.drafted + round.unjudged + 1, round.verify_ms);
   if (!round.by_ngram) {
     odds_.record(round.drafted, round.accepted);
     if (round.drafted > 0) draft_samples_++;

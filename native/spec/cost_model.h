@@ -18,6 +18,7 @@ enum class Source { kNone, kModel, kCascade, kNgram };
 struct Situation {
   int limit = 0;                   // longest draft of the drafter, 0..16
   bool bonus_needs_draft = false;  // the token after a fully accepted draft costs one more drafter step
+  bool looks_ahead = false;        // which is taken in every round, before it is known whether it is needed
   int match = 0, proposed = 0;     // the n-gram proposal: tokens it rests on, and its length 0..16
   int ngram_limit = 0;             // of it, how many the target may check without the drafter
   int behind = 0;                  // tokens that the drafter has to catch up with first
@@ -34,11 +35,12 @@ struct RoundCost {
   int drafted = 0;         // tokens that the target judged, 0..16
   int accepted = 0;        // of these, 0..drafted
   bool by_ngram = false;   // kNgram: they say nothing about the drafter
+  int unjudged = 0;        // drafts behind a stop token, which were in the target's pass too
   int draft_steps = 0;     // one-token passes of the drafter; its token after the last draft counts too where the law needs it
   double draft_ms = 0;     // of all draft_steps
   int check_rows = 0;      // of the drafter's pass over an n-gram proposal: its length + 1; 0: there was none
   double check_ms = 0;     // of that pass
-  double verify_ms = 0;    // of the one pass over drafted + 1 rows
+  double verify_ms = 0;    // of the one pass over drafted + unjudged + 1 rows
 };
 
 class CostModel {

@@ -42,7 +42,8 @@ struct Decoder::Impl {
         rules(params, valid),
         costs(params.costs ? params.costs : std::make_shared<CostModel>()),
         verifier(Lane(*target, std::move(target_pending)), rules, params, plan.law, plan.max_draft),
-        ngrams_used(params.ngram && plan.max_draft > 0) {
+        ngrams_used(params.ngram && plan.max_draft > 0),
+        rounds(params.confidence == 0 && rules.plain_softmax() && valid <= sampling::Rounds::kMostTokens ? params.rounds : nullptr) {
     if (ngrams_used) ngrams.append(params.ngram_source);
     if (plan.drafts) {
       Lane lane = params.shared_cache ? Lane(*drafter, verifier.lane()) : Lane(*drafter, std::move(drafter_pending));
@@ -53,6 +54,8 @@ struct Decoder::Impl {
   std::span<const TokenId> step();
   void prefill();
   void round();
+  std::optional<TokenId> step_by_step(const Choice& choice, const Situation& at, const NgramIndex::Proposal& proposal, RoundCost& cost);
+  std::optional<TokenId> together(const Choice& choice, const Situation& at, RoundCost& cost);
   Situation situation(const NgramIndex::Proposal& proposal) const;
   NgramIndex::Proposal propose();
   void draft(const Choice& choice, const Situation& at, const NgramIndex::Proposal& proposal, RoundCost& cost);
@@ -75,6 +78,7 @@ struct Decoder::Impl {
   std::optional<Drafter> drafter;
   const bool ngrams_used;
   NgramIndex ngrams;
+  sampling::Rounds* const rounds;  // nullptr: the host sees to every draft
   std::vector<TokenId> text;  // the answer; within a round followed by the drafts
   size_t answer = 0;          // committed tokens of `text`
   bool prefilled = false;
@@ -113,9 +117,22 @@ void Decoder::Impl::round() {
   const Situation at = situation(proposal);
   const int fixed = params.draft_length;
   const Choice choice = fixed >= 0 ? costs->choose_fixed(at, std::min(fixed, at.limit)) : costs->choose(at);
+  const bool by_drafter = choice.source == Source::kNone || choice.source == Source::kModel;
   RoundCost cost;
-  draft(choice, at, proposal, cost);
+  const std::optional<TokenId> last = rounds && by_drafter ? together(choice, at, cost) : step_by_step(choice, at, proposal, cost);
 
+  const std::vector<TokenId> drafts(text.begin() + long(answer), text.end());
+  const size_t before = answer;
+  commit(cost.accepted - (last ? 0 : 1), last);
+  learn(proposal, choice.source == Source::kNgram ? std::span<const TokenId>() : drafts, std::span<const TokenId>(text).subspan(before));
+  const int agreed = choice.source == Source::kNgram ? cost.accepted : agreement(proposal.tokens.first(size_t(choice.proposal)), drafts);
+  count(choice, cost, agreed);
+}
+
+// Appends the drafts to `text`. Returns the token behind those that stand; none after a drafted stop.
+std::optional<TokenId> Decoder::Impl::step_by_step(const Choice& choice, const Situation& at, const NgramIndex::Proposal& proposal,
+                                                   RoundCost& cost) {
+  draft(choice, at, proposal, cost);
   const double proposed = now_ms();
   cost.drafted = int(text.size() - answer);
   verifier.score(std::span<const TokenId>(text).subspan(answer));
@@ -132,13 +149,38 @@ void Decoder::Impl::round() {
   cost.draft_steps = drafter ? drafter->steps() : 0;
   cost.draft_ms += bonus_draft_ms;
   cost.verify_ms = now_ms() - proposed - bonus_draft_ms;
+  return last;
+}
 
-  const std::vector<TokenId> drafts(text.begin() + long(answer), text.end());
-  const size_t before = answer;
-  commit(cost.accepted - (drafted_stop ? 1 : 0), last);
-  learn(proposal, choice.source == Source::kNgram ? std::span<const TokenId>() : drafts, std::span<const TokenId>(text).subspan(before));
-  const int agreed = choice.source == Source::kNgram ? cost.accepted : agreement(proposal.tokens.first(size_t(choice.proposal)), drafts);
-  count(choice, cost, agreed);
+// The same round where the models are: the passes of both are asked for with drafts that nobody knows here, and their outcome is waited for.
+// Drafting cannot stop at a stop token: what was drafted behind it is forgotten.
+std::optional<TokenId> Decoder::Impl::together(const Choice& choice, const Situation& at, RoundCost& cost) {
+  const int steps = choice.length + (plan.bonus_q ? 1 : 0);  // the look ahead cannot wait for the judgement
+  const auto drafts = [&](int count) { return std::span<const TokenId>(text).subspan(answer, size_t(count)); };
+  if (steps > 0 && at.behind > 2) drafter->lane().prefill();
+  rounds->begin({plan.law, rules.greedy(), plan.keeps_q && steps > 0, rules.valid(), params.seed, rules.temperature(), params.transfer,
+                 params.plausibility},
+                Position(answer));
+  for (int i = 0; i < steps; i++) {
+    drafter->lane().advance(drafts(i), 1, nullptr);
+    rounds->draft(i);
+    text.push_back(unknown_draft(i));
+  }
+  if (steps > 0) drafter->lane().vacate();
+  verifier.lane().advance(drafts(choice.length), choice.length + 1, nullptr);
+  const sampling::RoundOutcome outcome = rounds->judge(steps, choice.length + 1);
+  cost.draft_steps = steps;
+  cost.draft_ms = outcome.draft_ms;
+  cost.verify_ms = outcome.verify_ms;
+
+  text.resize(answer);
+  while (cost.drafted < choice.length && (cost.drafted == 0 || !is_stop(text.back())))
+    text.push_back(expect_token(outcome.draft[size_t(cost.drafted++)]));
+  cost.unjudged = choice.length - cost.drafted;
+  cost.accepted = std::min(outcome.accepted, cost.drafted);
+  if (cost.accepted == cost.drafted && cost.drafted > 0 && is_stop(text.back())) return std::nullopt;
+  if (outcome.accepted > choice.length) return outcome.draft[size_t(choice.length)];  // the look ahead's
+  return expect_token(outcome.token);
 }
 
 // What followed the last tokens before, up to a token that cannot be drafted or ends the answer.
@@ -157,6 +199,7 @@ Situation Decoder::Impl::situation(const NgramIndex::Proposal& proposal) const {
   const int limit = std::min({plan.max_draft, params.max_tokens - int(answer) - 1, verifier.lane().room()});
   Situation at;
   at.bonus_needs_draft = plan.bonus_q;
+  at.looks_ahead = rounds != nullptr;
   at.match = proposal.match;
   at.proposed = int(proposal.tokens.size());
   // Where the law is the target's, its own token says whether the n-gram's stands: the text is that of plain decoding.

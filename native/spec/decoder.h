@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sampling/rounds.h"
 #include "sampling/sampler.h"
 #include "spec/cost_model.h"
 #include "spec/language_model.h"
@@ -32,6 +33,9 @@ struct DecodeParams {
   bool ngram = true;                   // propose from repeated text; changes costs, not laws
   std::vector<TokenId> ngram_source;   // what comes before the answer and may be quoted: what the drafter has read
   bool shared_cache = false;           // kLossless: the drafter reads and appends in the target's cache, and has no prompt of its own
+  // Not null: both models let their logits stay where these find them. Rounds without n-grams then go on there and the host waits once
+  // for each, as long as sampling is by temperature alone and `confidence`, which asks after each draft, is 0. Outlives the decoder.
+  sampling::Rounds* rounds = nullptr;
   std::shared_ptr<CostModel> costs;    // what earlier answers measured, and this one will; nullptr: nothing is known
   std::function<double()> now_ms;      // empty: the steady clock
 };

@@ -28,8 +28,8 @@ class Lane {
   // Appends all pending tokens but the last, in chunks, without logits. They must fit.
   void prefill();
 
-  // Appends what this round has not appended yet of pending + drafts, and writes the logits of the last `logit_rows` of it.
-  // drafts: all tokens proposed so far in this round. There must be something to append.
+  // Appends what this round has not appended yet of pending + drafts, and writes the logits of the last `logit_rows` of it, as
+  // LanguageModel::forward(). drafts: all tokens proposed so far in this round. There must be something to append.
   void advance(std::span<const TokenId> drafts, int logit_rows, float* logits);
 
   // Takes back what the round appended beyond the first `drafts` drafts.

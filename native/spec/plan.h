@@ -1,11 +1,11 @@
 // What a mode asks of the two models, settled once per answer.
 #pragma once
+#include "sampling/rounds.h"
 #include "spec/decoder.h"
 
 namespace ragdraft::spec {
 
-// The law of one position, given p and q. kTarget: p. kTransfer: p_hat. kPaper: pi (sampled), p_hat (greedy).
-enum class Law { kTarget, kTransfer, kPaper };
+using sampling::Law;
 
 // Modes plain and rag are the target's law with one model alone, whichever it is.
 struct Plan {

@@ -17,6 +17,10 @@ RowRules::RowRules(const DecodeParams& params, int valid)
   shape_.min_p = 0;
 }
 
+bool RowRules::plain_softmax() const {
+  return shape_.top_k == 0 && shape_.top_p == 1 && shape_.min_p == 0 && shape_.repetition_penalty == 1;
+}
+
 void RowRules::penalize(std::span<float> logits, std::span<const TokenId> text) const {
   const size_t window = std::min(text.size(), size_t(shape_.repetition_window));
   sampling::penalize(logits.first(size_t(valid_)), text.last(window), shape_.repetition_penalty);

@@ -14,6 +14,9 @@ class RowRules {
 
   int valid() const { return valid_; }
   bool greedy() const { return greedy_; }
+  // Whether rows are neither penalised nor truncated: a distribution is the softmax at `temperature()` of all logits.
+  bool plain_softmax() const;
+  double temperature() const { return shape_.temperature; }
 
   // The repetition penalty. text: answer and drafts before the row. logits: [>= valid].
   void penalize(std::span<float> logits, std::span<const TokenId> text) const;

@@ -19,7 +19,9 @@ inline std::shared_ptr<ragdraft::ops::Backend> cuda_backend() {
   return ragdraft::ops::make_cuda_backend(api(), 0);
 }
 
-inline bool same_bits(const Logits& a, const Logits& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
+inline bool same_bits(const Logits& a, const Logits& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
 
 // A sequence of a model.
 class Context {

@@ -139,7 +139,7 @@ TEST("a pass is uploaded, and its tokens are looked up; a second one does not ov
   float* const rows = reinterpret_cast<float*>(out.get());
   for (const int pass_index : {0, 1}) {
     void* memory_of_pass = nullptr;
-    device->call(&ragdraft_cuda_api::next_pass, &memory_of_pass);
+    device->call(&ragdraft_cuda_api::next_pass, 0, &memory_of_pass);
     auto& pass = *static_cast<ops::cuda::Pass*>(memory_of_pass);
     pass.rows = 2;
     for (const int r : {0, 1}) pass.row[r] = {TokenId(4 * pass_index + r), 0, 0, 0};

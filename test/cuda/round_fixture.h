@@ -102,11 +102,9 @@ class DeviceRound {
         p_(c.dense(c.p)),
         q_(c.q.empty() ? std::vector<float>{0} : c.dense(c.q)),
         scratch_(ragdraft::ops::cuda::round_scratch_bytes(c.rows(), c.valid)),
-        slots_(std::vector<TokenId>(2 * ragdraft::ops::cuda::kRoundRows, -7)),
         round_(1) {}
 
-  // slots: where the drafts went besides, two a draft.
-  RoundResult run(uint64_t seed, std::vector<TokenId>* slots = nullptr) {
+  RoundResult run(uint64_t seed) {
     using namespace ragdraft::ops::cuda;
     const auto& params = case_.params;
     const auto plan = case_.plan();
@@ -117,8 +115,6 @@ class DeviceRound {
     round.temperature = greedy ? params.transfer_temperature : params.sampling.temperature;
     round.transfer = params.transfer;
     round.plausibility = params.plausibility;
-    for (int i = 0; i < case_.drafts; i++)
-      for (int s = 0; s < (i % 2 ? 1 : 2); s++) round.slot[i][s] = slots_.get() + 2 * i + s;
     ragdraft::gpu::Stream stream;
     stream.to_device(round_.get(), &round, sizeof round);
     const int64_t stride = int64_t(case_.stride());
@@ -126,18 +122,15 @@ class DeviceRound {
       return LogitRows{values.get() + first * stride, stride, case_.valid};
     };
     for (int i = 0; i < case_.drafts; i++) draft(stream, rows(q_, i), {greedy, plan.keeps_q}, round_.get(), i, scratch_.get());
-    const Trial trial{RoundLaw(int(plan.law)), greedy, case_.drafts, case_.rows(), rows(p_, 0), rows(q_, 0)};
+    const Trial trial{ragdraft::sampling::Law(int(plan.law)), greedy, case_.drafts, case_.rows(), rows(p_, 0), rows(q_, 0)};
     judge(stream, trial, round_.get(), scratch_.get());
-    const RoundResult result = round_.read(stream)[0].result;
-    if (slots != nullptr) *slots = slots_.read(stream);
-    return result;
+    return round_.read(stream)[0].result;
   }
 
  private:
   const RoundCase& case_;
   const DeviceArray<float> p_, q_;
   const DeviceArray<std::byte> scratch_;
-  const DeviceArray<TokenId> slots_;
   const DeviceArray<Round> round_;
 };
 

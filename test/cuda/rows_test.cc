@@ -28,7 +28,7 @@ TEST("embed gives the bits of dequantize_row: every type, columns that end withi
       testing::for_all_orders([&](const std::string& order) {
         gpu::Stream stream;
         const testing::DeviceArray<float> out(tokens.size() * size_t(columns));
-        ops::cuda::embed(stream, device_pass, table, int(tokens.size()) + 3, out.get());
+        ops::cuda::embed(stream, device_pass, nullptr, table, int(tokens.size()) + 3, out.get());
         const std::vector<float> got = out.read(stream);
         for (size_t r = 0; r < tokens.size(); r++) {
           const std::vector<float> expected = m.row(tokens[r]);
@@ -37,6 +37,23 @@ TEST("embed gives the bits of dequantize_row: every type, columns that end withi
         }
       });
     }
+}
+
+TEST("embed takes drafts of the round where the host does not know them, token 0 for those that failed") {
+  constexpr int64_t kVocabulary = 9, kColumns = 40;
+  testing::DevicePass pass(kLayout, {{0, 4}});
+  const TokenId tokens[] = {5, unknown_draft(2), unknown_draft(0), unknown_draft(1)};
+  for (int r = 0; r < 4; r++) pass.host().row[r].token = tokens[r];
+  const std::vector<float> values = testing::random_floats(kVocabulary * kColumns, 2);
+  const testing::DeviceArray<float> table(values), out(4 * kColumns);
+  const testing::DeviceArray<TokenId> drafts(std::vector<TokenId>{8, -1, 3});
+  gpu::Stream stream;
+  ops::cuda::embed(stream, pass.upload(), drafts.get(),
+                   {DType::kF32, kColumns, kColumns * int64_t(sizeof(float)), reinterpret_cast<const uint8_t*>(table.get())}, 4, out.get());
+  const std::vector<float> got = out.read(stream);
+  const int expected[] = {5, 3, 8, 0};
+  for (size_t r = 0; r < 4; r++)
+    CHECK(std::memcmp(got.data() + r * kColumns, values.data() + expected[r] * kColumns, kColumns * sizeof(float)) == 0);
 }
 
 TEST("gather_wanted brings the wanted rows together, and writes no others") {

@@ -17,11 +17,12 @@ struct Machine {
   std::function<double(int rows)> verify_ms = [](int) { return 10.0; };
   double acceptance = 0.8;  // of every draft
   bool bonus_needs_draft = false;
+  bool looks_ahead = false;  // whether or not it is needed
 
   double tokens_per_ms(int length) const {
     double tokens = 1, reached = 1;
     for (int i = 0; i < length; i++) tokens += reached *= acceptance;
-    return tokens / ((length + (bonus_needs_draft ? reached : 0)) * draft_ms + verify_ms(length + 1));
+    return tokens / ((length + (!bonus_needs_draft ? 0 : looks_ahead ? 1 : reached)) * draft_ms + verify_ms(length + 1));
   }
   int best() const {
     int best = 0;
@@ -42,9 +43,9 @@ Run play(CostModel& chooser, const Machine& machine, int rounds, uint64_t seed, 
   Run run;
   for (int i = 0; i < rounds; i++) {
     RoundCost cost;
-    cost.drafted = chooser.choose({.limit = limit, .bonus_needs_draft = machine.bonus_needs_draft}).length;
+    cost.drafted = chooser.choose({.limit = limit, .bonus_needs_draft = machine.bonus_needs_draft, .looks_ahead = machine.looks_ahead}).length;
     while (cost.accepted < cost.drafted && uniform(random) < machine.acceptance) cost.accepted++;
-    const bool bonus = machine.bonus_needs_draft && cost.accepted == cost.drafted;
+    const bool bonus = machine.bonus_needs_draft && (machine.looks_ahead || cost.accepted == cost.drafted);
     cost.draft_steps = cost.drafted + (bonus ? 1 : 0);
     // Interruptions: now and then a pass takes many times as long.
     const auto disturbed = [&](double ms) { return ms * (1 + 0.05 * uniform(random) + (uniform(random) < noise ? 20 : 0)); };
@@ -293,4 +294,23 @@ TEST("acceptance is estimated per position from the drafts that were judged") {
   CHECK(chooser.acceptance(0) > 0.9);
   CHECK(chooser.acceptance(1) < 0.1);
   CHECK(chooser.acceptance(2) > 0.4 && chooser.acceptance(2) < 0.6);  // never judged: the average of the others
+}
+
+TEST("a look ahead that is taken whether needed or not is reckoned with: other lengths are best, and are found") {
+  const Machine needed{.draft_ms = 8, .verify_ms = [](int n) { return 2 + 0.5 * n; }, .acceptance = 0.3, .bonus_needs_draft = true};
+  Machine always = needed;
+  always.looks_ahead = true;
+  CHECK(needed.best() == 1 && always.best() == 0);
+  for (const Machine& machine : {needed, always}) {
+    CostModel chooser;
+    play(chooser, machine, 200, 1);
+    CHECK(play(chooser, machine, 400, 2).tokens_per_ms() > 0.96 * machine.tokens_per_ms(machine.best()));
+  }
+}
+
+TEST("drafts behind a stop token count for what the pass costs, and for nothing else") {
+  CostModel chooser;
+  chooser.record({.drafted = 2, .accepted = 2, .unjudged = 5, .draft_steps = 7, .draft_ms = 7, .verify_ms = 16});
+  CHECK(chooser.verify_ms(8) == 16 && chooser.draft_ms() == 1);
+  CHECK(chooser.acceptance(0) > 0.5 && chooser.acceptance(1) > 0.5);
 }

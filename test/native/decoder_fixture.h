@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string>
 
+#include "host_rounds.h"
 #include "spec/decoder.h"
 #include "table_model.h"
 #include "tap.h"
@@ -26,6 +27,7 @@ struct Setup {
   Tokens target_prompt{0, 1, 2, 3, 4, 5, 0, 2}, drafter_prompt{3, 0, 2};  // equal last two tokens: the tables look no further
   int target_cached = 5, drafter_cached = 0;                             // tokens of the prompts that the caches hold already
   int target_max = 1 << 20, drafter_max = 1 << 20;
+  bool together = false;  // rounds go on without the host
   double target_ms = 0, drafter_ms = 0, row_ms = 0;  // of a pass, and each of its rows: a simulated machine; 0: real time
 };
 
@@ -34,6 +36,7 @@ struct Result {
   Finish finish;
   DecodeStats stats;
   int drafter_passes = 0;
+  int rounds_together = 0;
   double ms = 0;  // simulated
   bool operator==(const Result& other) const { return answer == other.answer && finish == other.finish; }
 };
@@ -60,9 +63,14 @@ inline Result run(const Setup& setup, DecodeParams params) {
     drafter.pass_ms = setup.drafter_ms;
     target.row_ms = drafter.row_ms = setup.row_ms;
   }
-  Decoder decoder(params.mode == Mode::kRag ? nullptr : &target,
+  HostRounds rounds;
+  Staying target_stays(target, rounds), drafter_stays(drafter, rounds);
+  if (setup.together) params.rounds = &rounds;
+  ragdraft::spec::LanguageModel* const target_model = setup.together ? static_cast<ragdraft::spec::LanguageModel*>(&target_stays) : &target;
+  ragdraft::spec::LanguageModel* const drafter_model = setup.together ? static_cast<ragdraft::spec::LanguageModel*>(&drafter_stays) : &drafter;
+  Decoder decoder(params.mode == Mode::kRag ? nullptr : target_model,
                   {setup.target_prompt.begin() + setup.target_cached, setup.target_prompt.end()},
-                  params.mode == Mode::kPlain ? nullptr : &drafter,
+                  params.mode == Mode::kPlain ? nullptr : drafter_model,
                   {setup.drafter_prompt.begin() + setup.drafter_cached, setup.drafter_prompt.end()}, params);
   Result result;
   int64_t asked_before = 0;  // rounds in which the drafter drafted
@@ -99,6 +107,7 @@ inline Result run(const Setup& setup, DecodeParams params) {
   result.finish = decoder.finish();
   result.stats = decoder.stats();
   result.drafter_passes = drafter.passes;
+  result.rounds_together = rounds.begun;
   result.ms = clock_ms;
   return result;
 }

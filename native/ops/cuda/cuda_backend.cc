@@ -115,7 +115,8 @@ std::unique_ptr<EmbeddingTable> CudaBackend::load_embedding(const tensor::Matrix
 void CudaBackend::upload(const ops::Pass& pass) {
   check(pass.tokens.size() <= kPassRows, Code::kInternal, "more rows than a pass of the GPU has");
   void* memory = nullptr;
-  device_->call(&ragdraft_cuda_api::next_pass, &memory);
+  const bool stays = !pass.wanted.empty() && !pass.logits;  // the host does not wait for it
+  device_->call(&ragdraft_cuda_api::next_pass, int(stays), &memory);
   const int pages = fill(pass, *static_cast<cuda::Pass*>(memory));
   device_->call(&ragdraft_cuda_api::upload_pass, pages);
   rows_ = int(pass.tokens.size());
@@ -237,6 +238,28 @@ void CudaBackend::logits(const Matrix& output, const LinearInput& input, int row
     linear({&task, 1}, rows_from(input, first, output.columns), count, precision);
     memory_->download(logits + first * output.rows, logits_.values, size_t(count) * size_t(output.rows) * sizeof(float));
   }
+}
+
+// ---- rounds --------------------------------------------------------------------------------------------------------------
+
+void CudaBackend::begin(const sampling::RoundRules& rules, Position position) {
+  const ragdraft_cuda_round round{int(rules.law), rules.greedy, rules.keeps_q, rules.valid, rules.seed, position,
+                                  rules.temperature, rules.transfer, rules.plausibility};
+  device_->call(&ragdraft_cuda_api::begin_round, &round);
+}
+
+void CudaBackend::draft(int i) {
+  const ragdraft_cuda_logits logits{logits_.values, logits_.vocabulary};
+  device_->call(&ragdraft_cuda_api::draft, i, &logits);
+}
+
+sampling::RoundOutcome CudaBackend::judge(int judged, int rows) {
+  const ragdraft_cuda_logits logits{logits_.values, logits_.vocabulary};
+  ragdraft_cuda_outcome made{};
+  device_->call(&ragdraft_cuda_api::judge, judged, rows, &logits, &made);
+  sampling::RoundOutcome outcome{made.accepted, made.token, {}, made.draft_ms, made.verify_ms};
+  std::copy(std::begin(made.draft), std::end(made.draft), outcome.draft.begin());
+  return outcome;
 }
 
 }  // namespace cuda

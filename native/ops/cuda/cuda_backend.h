@@ -13,7 +13,7 @@ namespace ragdraft::ops::cuda {
 
 // Operations return before the device has done them; logits that are brought and wait() return after. A failure of the device ends the operation that
 // comes upon it, and every later one, with kDeviceFailed: what was computed before it is not to be trusted either.
-class CudaBackend final : public Backend {
+class CudaBackend final : public Backend, private sampling::Rounds {
  public:
   // Throws kDeviceFailed, kOutOfMemory.
   CudaBackend(const ragdraft_cuda_api& api, int device_index);
@@ -42,9 +42,14 @@ class CudaBackend final : public Backend {
   void gather(const float* x, std::span<const int> rows, int columns, float* out) override;
   void logits(const Matrix& output, const LinearInput& input, int rows, Precision precision, float* logits) override;
   bool keeps_logits() const override { return true; }
+  sampling::Rounds* rounds() override { return this; }
   void wait() override { device_->call(&ragdraft_cuda_api::wait); }
 
  private:
+  void begin(const sampling::RoundRules& rules, Position position) override;
+  void draft(int i) override;
+  sampling::RoundOutcome judge(int judged, int rows) override;
+
   // A rope's frequencies on the device, and room for the angles of a pass. Neither moves nor goes before the backend does: graphs are
   // captured with their addresses.
   struct DeviceRope {
@@ -70,7 +75,7 @@ class CudaBackend final : public Backend {
   int rows_ = 0;
   int most_keys_ = 0;                     // no row sees more
   const DeviceRope* angles_of_ = nullptr;  // whose angles have been made
-  MadeLogits logits_;
+  MadeLogits logits_;                     // of the last pass that wanted any
 };
 
 }  // namespace ragdraft::ops::cuda

@@ -4,6 +4,10 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/error.h"
+#include "ops/cuda/kernels/draft.h"
+#include "ops/cuda/kernels/round_scratch.h"
+
 namespace ragdraft::ops::cuda {
 namespace {
 
@@ -64,14 +68,21 @@ void Device::download(void* to, const void* from, size_t bytes) {
   }
 }
 
-Pass* Device::next_pass() {
-  pass_read_.wait();
-  return host_pass_.get();
+Pass* Device::next_pass(bool ahead) {
+  filling_ = &host_pass_;
+  if (ahead) {
+    constexpr size_t kMostAhead = kMaxVerifyRows + 1;  // passes of a round: one for each draft, and the target's
+    if (passes_ahead_.size() <= next_ahead_) passes_ahead_.push_back(std::make_unique<HostPass>());
+    filling_ = passes_ahead_[next_ahead_].get();
+    next_ahead_ = (next_ahead_ + 1) % kMostAhead;
+  }
+  filling_->read.wait();
+  return filling_->memory.get();
 }
 
 void Device::upload_pass(int pages) {
-  stream.to_device(device_pass_.get(), host_pass_.get(), offsetof(Pass, pages) + size_t(pages) * sizeof(std::byte*));
-  pass_read_.record(stream);
+  stream.to_device(device_pass_.get(), filling_->memory.get(), offsetof(Pass, pages) + size_t(pages) * sizeof(std::byte*));
+  filling_->read.record(stream);
 }
 
 void Device::begin_recording() {
@@ -116,6 +127,53 @@ void Device::linear(const Product* products, int count, const RowSource& source,
 
 void Device::attention(const AttentionShape& shape, const float* q, float* out) {
   cuda::attention(work(), pass(), shape, q, out, attention_.take(stream, attention_scratch_bytes(shape)));
+}
+
+void Device::begin_round(const sampling::RoundRules& rules, Position position) {
+  rules_ = rules;
+  const size_t q_bytes = rules.keeps_q ? (size_t(kRoundRows) * size_t(rules.valid) * sizeof(float) + 255) / 256 * 256 : 0;
+  auto* const memory = static_cast<std::byte*>(round_memory_.take(stream, q_bytes + round_scratch_bytes(kRoundRows, rules.valid)));
+  q_rows_ = reinterpret_cast<float*>(memory);
+  round_sums_ = memory + q_bytes;
+  round_read_.wait();
+  Round& round = *host_round_.get();
+  round = {};
+  round.seed = rules.seed;
+  round.position = position;
+  round.temperature = rules.temperature;
+  round.transfer = rules.transfer;
+  round.plausibility = rules.plausibility;
+  stream.to_device(round_.get(), host_round_.get(), sizeof(Round));
+  round_read_.record(stream);
+  round_begun_.record(stream);
+  drafted_.record(stream);
+}
+
+void Device::draft(int i, const float* logits) {
+  check(i >= 0 && i < kRoundRows, Code::kInternal, "a round has no such draft");
+  if (rules_.keeps_q) {  // the next pass writes its logits where these are
+    float* const row = q_rows_ + int64_t(i) * rules_.valid;
+    stream.on_device(row, logits, size_t(rules_.valid) * sizeof(float));
+    logits = row;
+  }
+  cuda::draft(stream, {logits, rules_.valid, rules_.valid}, {rules_.greedy, rules_.keeps_q}, round_.get(), i, round_sums_);
+  drafted_.record(stream);
+}
+
+sampling::RoundOutcome Device::judge(int judged, int rows, const float* logits, int64_t stride) {
+  const Trial trial{rules_.law, rules_.greedy, judged, rows, {logits, stride, rules_.valid}, {q_rows_, rules_.valid, rules_.valid}};
+  cuda::judge(stream, trial, round_.get(), round_sums_);
+  stream.to_host(host_result_.get(), &round_.get()->result, sizeof(RoundResult));
+  judged_.record(stream);
+  stream.synchronize();
+  const RoundResult& result = *host_result_.get();
+  sampling::RoundOutcome outcome;
+  outcome.accepted = result.accepted;
+  outcome.token = result.token;
+  std::copy_n(result.draft, kRoundRows, outcome.draft.begin());
+  outcome.draft_ms = drafted_.milliseconds_since(round_begun_);
+  outcome.verify_ms = judged_.milliseconds_since(drafted_);
+  return outcome;
 }
 
 size_t linear_scratch_bytes(tensor::DType type, int64_t columns) { return input_bytes(input_form(type), kPassRows, columns); }

@@ -9,6 +9,7 @@
 #include "ops/cuda/gpu.h"
 #include "ops/cuda/kernels/attention.h"
 #include "ops/cuda/kernels/linear.h"
+#include "ops/cuda/kernels/judge.h"
 #include "ops/cuda/kernels/pass.h"
 
 namespace ragdraft::ops::cuda {
@@ -53,8 +54,9 @@ class Device {
   void upload(void* to, const void* from, size_t bytes);
   void download(void* to, const void* from, size_t bytes);
 
-  // The host's copy of the pass, free to be filled: what was uploaded of it before has been read.
-  Pass* next_pass();
+  // A host's copy of the pass, free to be filled: what was uploaded of it before has been read. The host goes one pass ahead of the device,
+  // so that who ends it waits for no more; ahead: as many as a round has.
+  Pass* next_pass(bool ahead);
   void upload_pass(int pages);
   const Pass* pass() const { return device_pass_.get(); }
 
@@ -63,6 +65,12 @@ class Device {
   // Any number of products of any types: the inputs are made once for each form that the weights ask for.
   void linear(const Product* products, int count, const RowSource& source, int rows, bool draft);
   void attention(const AttentionShape& shape, const float* q, float* out);
+
+  // Rounds, see sampling/rounds.h.
+  const TokenId* drafts() const { return round_.get()->result.draft; }
+  void begin_round(const sampling::RoundRules& rules, Position position);
+  void draft(int i, const float* logits);
+  sampling::RoundOutcome judge(int judged, int rows, const float* logits, int64_t stride);
 
   const int index;
   std::mutex mutex;
@@ -84,13 +92,28 @@ class Device {
   };
   Staging staging_[2];
   int next_staging_ = 0;
-  Pinned<Pass> host_pass_{sizeof(Pass)};
+  struct HostPass {
+    Pinned<Pass> memory{sizeof(Pass)};
+    gpu::Event read;
+  };
+  HostPass host_pass_;
+  std::vector<std::unique_ptr<HostPass>> passes_ahead_;  // made when they are needed, taken in turn
+  size_t next_ahead_ = 0;
+  HostPass* filling_ = nullptr;
   OnDevice<Pass> device_pass_{sizeof(Pass)};
-  gpu::Event pass_read_;
   gpu::Stream recorder_;
   bool recording_ = false;
   Scratch products_;   // inputs of products; rows that are being packed
   Scratch attention_;  // finds its own zeros there, see attention.h
+
+  sampling::RoundRules rules_;
+  Pinned<Round> host_round_{sizeof(Round)};
+  OnDevice<Round> round_{sizeof(Round)};
+  Pinned<RoundResult> host_result_{sizeof(RoundResult)};
+  gpu::Event round_read_, round_begun_, drafted_, judged_;
+  float* q_rows_ = nullptr;       // [kRoundRows, valid], in round_memory_
+  void* round_sums_ = nullptr;    // scratch of draft() and judge()
+  Scratch round_memory_;
 };
 
 // Scratch memory of products with such a matrix.

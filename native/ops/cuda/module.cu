@@ -1,6 +1,7 @@
 // The CUDA module's one exported symbol: its functions, each of which turns exceptions into a status.
 #include "ops/cuda/module.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 #include <vector>
@@ -161,8 +162,8 @@ int pack(Handle* device, const ragdraft_cuda_matrix* into, int64_t first_row, in
   return guarded(device, error, [&] { device->pack(weights_of(*into), first_row, rows, from); });
 }
 
-int next_pass(Handle* device, void** pass, Report* error) {
-  return guarded(device, error, [&] { *pass = device->next_pass(); });
+int next_pass(Handle* device, int ahead, void** pass, Report* error) {
+  return guarded(device, error, [&] { *pass = device->next_pass(ahead != 0); });
 }
 
 int upload_pass(Handle* device, int pages, Report* error) {
@@ -194,7 +195,7 @@ void release_graph(Handle* device, ragdraft_cuda_graph* graph) {
 int embed(Handle* device, const ragdraft_cuda_embedding* table, int rows, float* out, Report* error) {
   return guarded(device, error, [&] {
     const auto* data = static_cast<const uint8_t*>(table->device_data);
-    cuda::embed(device->work(), device->pass(), {tensor::DType(table->type), table->columns, table->row_bytes, data}, rows, out);
+    cuda::embed(device->work(), device->pass(), device->drafts(), {tensor::DType(table->type), table->columns, table->row_bytes, data}, rows, out);
   });
 }
 
@@ -251,6 +252,27 @@ int attention_scratch(const ragdraft_cuda_kv* kv, int heads, int rows, int spans
   return guarded(error, [&] { *bytes = cuda::attention_scratch_bytes(attention_shape(*kv, heads, 1, rows, spans, most_keys)); });
 }
 
+int begin_round(Handle* device, const ragdraft_cuda_round* round, Report* error) {
+  return guarded(device, error, [&] {
+    const sampling::RoundRules rules{sampling::Law(round->law), round->greedy != 0, round->keeps_q != 0, round->valid,
+                           round->seed, round->temperature, round->transfer, round->plausibility};
+    device->begin_round(rules, round->position);
+  });
+}
+
+int draft(Handle* device, int i, const ragdraft_cuda_logits* logits, Report* error) {
+  return guarded(device, error, [&] { device->draft(i, logits->device_values); });
+}
+
+int judge(Handle* device, int judged, int rows, const ragdraft_cuda_logits* logits, ragdraft_cuda_outcome* outcome, Report* error) {
+  static_assert(sizeof outcome->draft == kMaxVerifyRows * sizeof(TokenId), "a round's drafts");
+  return guarded(device, error, [&] {
+    const sampling::RoundOutcome made = device->judge(judged, rows, logits->device_values, logits->stride);
+    *outcome = {made.accepted, made.token, {}, float(made.draft_ms), float(made.verify_ms)};
+    std::copy(made.draft.begin(), made.draft.end(), outcome->draft);
+  });
+}
+
 const ragdraft_cuda_api api = {RAGDRAFT_CUDA_ABI, sizeof(ragdraft_cuda_api), RAGDRAFT_CUDA_ARCHS,
                                device_count, device_info,
                                open_device, close_device, memory_info,
@@ -258,7 +280,8 @@ const ragdraft_cuda_api api = {RAGDRAFT_CUDA_ABI, sizeof(ragdraft_cuda_api), RAG
                                packed_size, pack,
                                next_pass, upload_pass,
                                begin_recording, end_recording, drop_recording, replay, release_graph,
-                               embed, gather_wanted, linear, rope_angles, rope_append, attention, attention_scratch};
+                               embed, gather_wanted, linear, rope_angles, rope_append, attention, attention_scratch,
+                               begin_round, draft, judge};
 
 }  // namespace
 

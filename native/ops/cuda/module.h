@@ -82,6 +82,27 @@ typedef struct ragdraft_cuda_kv {
   int layers, kv_heads, head_dim, layer;
 } ragdraft_cuda_kv;
 
+/* sampling::RoundRules, and the round's position. */
+typedef struct ragdraft_cuda_round {
+  int law; /* sampling::Law */
+  int greedy, keeps_q, valid;
+  uint64_t seed;
+  int32_t position;
+  double temperature, transfer, plausibility;
+} ragdraft_cuda_round;
+
+/* Logits in device memory: rows of `stride` values. */
+typedef struct ragdraft_cuda_logits {
+  const float* device_values;
+  int64_t stride;
+} ragdraft_cuda_logits;
+
+/* sampling::RoundOutcome */
+typedef struct ragdraft_cuda_outcome {
+  int32_t accepted, token, draft[17];
+  float draft_ms, verify_ms;
+} ragdraft_cuda_outcome;
+
 typedef struct ragdraft_cuda_api {
   uint32_t abi;      /* RAGDRAFT_CUDA_ABI */
   uint32_t size;     /* sizeof(ragdraft_cuda_api) */
@@ -113,9 +134,9 @@ typedef struct ragdraft_cuda_api {
   int (*pack)(ragdraft_cuda_device* device, const ragdraft_cuda_matrix* into, int64_t first_row, int64_t rows, const void* from,
               ragdraft_cuda_error* error);
 
-  /* Waits until the last pass has been read, and gives the host's copy of ops::cuda::Pass (kernels/pass.h) to be filled;
-   * upload_pass() brings it to the device, `pages` entries of its page table. */
-  int (*next_pass)(ragdraft_cuda_device* device, void** pass, ragdraft_cuda_error* error);
+  /* Gives the host's copy of ops::cuda::Pass (kernels/pass.h) to be filled; upload_pass() brings it to the device, `pages` entries of its
+   * page table. Waits until the last pass has been read; `ahead`: only until one of many before it has. */
+  int (*next_pass)(ragdraft_cuda_device* device, int ahead, void** pass, ragdraft_cuda_error* error);
   int (*upload_pass)(ragdraft_cuda_device* device, int pages, ragdraft_cuda_error* error);
 
   /* Operations over the pass that are asked for in between do not happen but are recorded; everything else happens as ever. They are to have
@@ -142,6 +163,12 @@ typedef struct ragdraft_cuda_api {
   /* Bytes of that memory. */
   int (*attention_scratch)(const ragdraft_cuda_kv* kv, int heads, int rows, int spans, int most_keys, uint64_t* bytes,
                            ragdraft_cuda_error* error);
+
+  /* See sampling/rounds.h. draft(): `logits` is one row, judge(): those of the verified rows. */
+  int (*begin_round)(ragdraft_cuda_device* device, const ragdraft_cuda_round* round, ragdraft_cuda_error* error);
+  int (*draft)(ragdraft_cuda_device* device, int i, const ragdraft_cuda_logits* logits, ragdraft_cuda_error* error);
+  int (*judge)(ragdraft_cuda_device* device, int judged, int rows, const ragdraft_cuda_logits* logits, ragdraft_cuda_outcome* outcome,
+               ragdraft_cuda_error* error);
 } ragdraft_cuda_api;
 
 typedef const ragdraft_cuda_api* (*ragdraft_cuda_get_api_fn)(uint32_t abi);

@@ -63,7 +63,7 @@ RoomNeeded room_needed(const ragdraft_cuda_api& api, const Demand& demand) {
   need.context = size_t((demand.tokens + kPageTokens - 1) / kPageTokens) * demand.kv.page_bytes();
   // Scratch memory comes in pieces that stay beside larger ones: at most twice what is needed (device.h).
   need.working = whole_units(demand.other_bytes) + 2 * (scratch + attention_scratch(api, demand)) +
-                 kLogitRows * most_outputs * sizeof(float) + 2 * kAllocationUnit;
+                 (kLogitRows + 2 * kRoundLogits) * most_outputs * sizeof(float) + 2 * kAllocationUnit;
   return need;
 }
 

@@ -8,6 +8,8 @@ namespace ragdraft::ops::cuda {
 
 inline constexpr int kLogitRows = kMaxVerifyRows;  // whose logits the device keeps at a time: more come in runs
 
+inline constexpr int kRoundLogits = kMaxVerifyRows + 1;  // rows that a round holds beside: the drafter's, and less than one of sums
+
 // Attention is prepared for contexts of a power of two of keys, so that few shapes occur: the least that holds `keys`.
 int context_bucket(int keys);
 

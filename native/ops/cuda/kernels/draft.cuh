@@ -28,10 +28,7 @@ __global__ void __launch_bounds__(kSumThreads) draft_kernel(LogitRows row, Draft
       token = draw_weight(row, sums, q, 1 / round->temperature, u);
     }
   }
-  if (threadIdx.x != 0) return;
-  round->result.draft[i] = token;
-  for (TokenId* const slot : round->slot[i])
-    if (slot != nullptr) *slot = max(token, 0);  // what follows is computed all the same: it must be a token
+  if (threadIdx.x == 0) round->result.draft[i] = token;
 }
 
 }  // namespace ragdraft::ops::cuda

@@ -1,5 +1,5 @@
-// A draft from one row of a drafter's logits: the best token, or one drawn from q. It goes where the passes to come read it, so that the
-// host need not wait for it.
+// A draft from one row of a drafter's logits: the best token, or one drawn from q. Passes to come read it in the round, so that the host
+// need not wait for it.
 #pragma once
 #include "ops/cuda/kernels/round.h"
 #include "ops/cuda/kernels/softmax.h"
@@ -11,7 +11,7 @@ struct DraftRule {
   bool keeps_q;  // judge() will read q
 };
 
-// Draft i of the round: by the number kDraft of its position, as spec/drafter.h. Writes result.draft[i], its slots and q[i]. scratch:
+// Draft i of the round: by the number kDraft of its position, as spec/drafter.h. Writes result.draft[i] and q[i]. scratch:
 // round_scratch_bytes(1, valid).
 void draft(gpu::Stream& stream, const LogitRows& row, const DraftRule& rule, Round* round, int i, void* scratch);
 

@@ -72,7 +72,7 @@ struct Verdicts {
   bool finite[kRoundRows];  // the row has a law
 };
 
-template <RoundLaw kLaw>
+template <Law kLaw>
 __global__ void __launch_bounds__(kRoundRows * 32) decide_kernel(Trial trial, RoundScratch scratch, Round* round) {
   Verdicts& verdicts = gpu::shared<Verdicts>();
   const int row = int(threadIdx.x) / 32;
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(kRoundRows * 32) decide_greedy_kernel(Trial tr
   const int row = int(threadIdx.x) / 32, chunks = scratch.p.chunks;
   const int64_t first = int64_t(row) * chunks;
   TokenId token = -1;
-  if (trial.law == RoundLaw::kTarget) token = warp_best(scratch.p.best + first, chunks).token;
+  if (trial.law == Law::kTarget) token = warp_best(scratch.p.best + first, chunks).token;
   else if (is_finite(softmax_of(scratch.p, row).peak)) token = warp_best(scratch.best_shifted + first, chunks).token;
   if (row < trial.judged && round->result.draft[row] < 0) token = -1;
   if (threadIdx.x % 32 == 0) tokens.of[row] = token;
@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(kRoundRows * 32) decide_greedy_kernel(Trial tr
 // ---- the last token of a sampled round
 
 // What it is drawn from: the residual of the law over q, or p where no draft was judged.
-template <RoundLaw kLaw>
+template <Law kLaw>
 struct LastShare {
   RowLaw law;
   bool residual;
@@ -138,7 +138,7 @@ struct LastShare {
 };
 
 // Grid: chunks.
-template <RoundLaw kLaw>
+template <Law kLaw>
 __global__ void __launch_bounds__(kSumThreads) last_masses_kernel(Trial trial, RoundScratch scratch, const Round* round) {
   if (round->last_from == kNone) return;
   const LastShare<kLaw> share{row_law<kAll<kLaw>>(trial, scratch, round, round->last_row), round->last_from == kFromResidual};
@@ -157,7 +157,7 @@ __global__ void __launch_bounds__(kSumThreads) last_masses_kernel(Trial trial, R
 }
 
 // One block.
-template <RoundLaw kLaw>
+template <Law kLaw>
 __global__ void __launch_bounds__(kSumThreads) last_token_kernel(Trial trial, RoundScratch scratch, Round* round) {
   if (round->last_from == kNone) return;
   const int chunks = scratch.p.chunks, row = round->last_row;

@@ -1,18 +1,16 @@
 // The target's part of a round on the device: which drafts stand, and the token after them, under the law of the mode, as spec/verifier.h
 // and spec/decoder.cc decide it on the host: by the same formulas and the same random numbers.
 #pragma once
-#include <cstdint>
-
 #include "ops/cuda/kernels/round.h"
 #include "ops/cuda/kernels/softmax.h"
+#include "sampling/rounds.h"
 
 namespace ragdraft::ops::cuda {
 
-// spec::Law.
-enum class RoundLaw : uint8_t { kTarget, kTransfer, kPaper };
+using sampling::Law;
 
 struct Trial {
-  RoundLaw law;
+  Law law;
   bool greedy;
   int judged, rows;  // rows 0 .. judged - 1 judge the drafts of these numbers; a row behind them gives a token from p alone
   LogitRows p;       // the target's logits, [rows]

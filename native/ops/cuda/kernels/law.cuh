@@ -42,17 +42,17 @@ struct RowLaw {
     return float(accepted + kappa * fmax(double(p_share) - accepted, 0.0));
   }
 
-  template <RoundLaw kLaw>
+  template <Law kLaw>
   __device__ float share(float p_share, float q_share) const {
-    if constexpr (kLaw == RoundLaw::kTarget) return p_share;
+    if constexpr (kLaw == Law::kTarget) return p_share;
     const float hat = p_hat(p_share, q_share);
-    return kLaw == RoundLaw::kPaper ? pi(p_share, q_share, hat) : hat;
+    return kLaw == Law::kPaper ? pi(p_share, q_share, hat) : hat;
   }
 };
 
 // Of all there is to know before the law's tokens can be told.
-template <RoundLaw kLaw>
-inline constexpr Known kAll = kLaw == RoundLaw::kTarget ? Known::kQ : kLaw == RoundLaw::kTransfer ? Known::kShiftMass : Known::kPaper;
+template <Law kLaw>
+inline constexpr Known kAll = kLaw == Law::kTarget ? Known::kQ : kLaw == Law::kTransfer ? Known::kShiftMass : Known::kPaper;
 
 // Row `row` of the trial, by the warp. Rows that no draft is judged at have no q.
 template <Known kKnown>

@@ -12,7 +12,7 @@ inline constexpr int kPassRows = 256;     // most rows of a pass
 inline constexpr int kPassPages = 65536;  // most pages that its spans see together: 4 Mi tokens
 
 struct PassRow {
-  TokenId token;
+  TokenId token;      // or unknown_draft()
   Position position;  // within the pages of its span
   Position rotation;  // the position that its key and queries are rotated by
   int32_t span;

@@ -5,11 +5,12 @@
 #include <cstdint>
 
 #include "base/types.h"
+#include "sampling/rounds.h"
 
 namespace ragdraft::ops::cuda {
 
 inline constexpr int kRoundRows = kMaxVerifyRows;  // most rows that the target computes, hence one more than drafts, or as many
-inline constexpr int kMostTokens = 1 << 20;        // of a vocabulary
+inline constexpr int kMostTokens = sampling::Rounds::kMostTokens;
 
 using Mass = uint64_t;  // a probability as an integer: kernels/masses.cuh
 
@@ -40,7 +41,6 @@ struct Round {
   double temperature;           // of p and q, > 0
   double transfer;              // eta
   double plausibility;          // alpha
-  TokenId* slot[kRoundRows][2];  // where draft i goes besides: tokens of passes to come; nullptr: nowhere
 
   // Between kernels.
   Softmax q[kRoundRows];        // of the drafter's rows

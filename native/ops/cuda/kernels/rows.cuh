@@ -8,11 +8,13 @@ namespace ragdraft::ops::cuda {
 inline constexpr int kRowThreads = 256;
 
 template <tensor::DType kType>
-__global__ void embed_kernel(const Pass* __restrict__ pass, EmbeddingTable table, float* __restrict__ out) {
+__global__ void embed_kernel(const Pass* __restrict__ pass, const TokenId* __restrict__ drafts, EmbeddingTable table, float* __restrict__ out) {
   const int64_t column = int64_t(blockIdx.x) * kRowThreads + threadIdx.x;
   const int row = int(blockIdx.y);
   if (row >= pass->rows || column >= table.columns) return;
-  out[row * table.columns + column] = element<kType>(table.data + pass->row[row].token * table.row_bytes, column);
+  TokenId token = pass->row[row].token;
+  if (token < 0) token = max(drafts[unknown_draft(token)], 0);  // its own inverse
+  out[row * table.columns + column] = element<kType>(table.data + token * table.row_bytes, column);
 }
 
 __global__ void gather_wanted_kernel(const Pass* __restrict__ pass, const float* __restrict__ x, int64_t columns, float* __restrict__ out) {

@@ -16,7 +16,8 @@ struct EmbeddingTable {
 };
 
 // out[r, :] = row pass->row[r].token of the table, dequantised: the same bits as tensor::dequantize_row(). out: [rows, columns].
-void embed(gpu::Stream& stream, const Pass* pass, const EmbeddingTable& table, int rows, float* out);
+// drafts: where draft() writes them, for unknown_draft(i); a draft that failed is -1 and embedded as token 0.
+void embed(gpu::Stream& stream, const Pass* pass, const TokenId* drafts, const EmbeddingTable& table, int rows, float* out);
 
 // out[i, :] = x[pass->wanted_row[i], :].  x, out: [.., columns]; apart.
 void gather_wanted(gpu::Stream& stream, const Pass* pass, const float* x, int wanted, int64_t columns, float* out);
