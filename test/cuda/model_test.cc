@@ -32,6 +32,18 @@ double deviation(const Logits& a, const Logits& b) {
 
 }  // namespace
 
+namespace {
+// A shape whose rows are whole blocks of `type`.
+TinyShape in_blocks_of(TinyShape shape, DType type) {
+  shape.type = type;
+  if (tensor::info(type).block_elements <= 32) return shape;
+  shape.embedding = shape.feed_forward = 256;
+  shape.heads = 4;
+  shape.head_dim = 64;
+  return shape;
+}
+}  // namespace
+
 TEST("logits agree with the oracle: Llama and Qwen2, every type of weights and of KV, both precisions") {
   // Of the weights: products of integers round their inputs to 1/254 of the largest of 32, about .6 % of them, BF16 to 1/512, F16 to
   // 1/4096, and some ten products follow each other. Of the KV: keys, values, queries and probabilities of 8, 9 or 12 bits.
@@ -40,14 +52,18 @@ TEST("logits agree with the oracle: Llama and Qwen2, every type of weights and o
     double error;
   };
   const auto kv_error = [](kv::KvType type) { return type == kv::KvType::kF16 ? 0.002 : type == kv::KvType::kBF16 ? 0.01 : 0.015; };
-  for (const Case& c : {Case{DType::kF32, 0}, Case{DType::kF16, 0.002}, Case{DType::kBF16, 0.01}, Case{DType::kQ8_0, 0.03}}) {
-    for (TinyShape shape : {kLlama, kQwen}) {
-      shape.type = c.type;
+  constexpr double kBytes = 0.03;
+  for (const Case& c : {Case{DType::kF32, 0}, Case{DType::kF16, 0.002}, Case{DType::kBF16, 0.01}, Case{DType::kQ8_0, kBytes}, Case{DType::kQ4_0, kBytes},
+                        Case{DType::kQ4_K, kBytes}, Case{DType::kQ5_K, kBytes}, Case{DType::kQ6_K, kBytes}}) {
+    for (const TinyShape& base : {kLlama, kQwen}) {
+      const TinyShape shape = in_blocks_of(base, c.type);
       const TinyModel model(shape);
       const Tokens tokens = model.random_tokens(70, 1);
       const auto device = model.load(testing::cuda_backend()), oracle = model.load(ops::make_reference_backend());
       for (const kv::KvType type : {kv::KvType::kBF16, kv::KvType::kF16, kv::KvType::kQ8}) {
         for (const ops::Precision precision : {ops::Precision::kFull, ops::Precision::kDraft}) {
+          if (c.error == kBytes && c.type != DType::kQ8_0 && (precision == ops::Precision::kDraft || type != kv::KvType::kBF16))
+            continue;  // Q8_0 has shown what KV does to such products; these have no other precision
           const Logits got = Context(device, type, precision).append(tokens, 70);
           const double error = deviation(got, Context(oracle, type, precision).append(tokens, 70));
           CHECK_MSG(error < c.error + kv_error(type), std::string(shape.architecture) + ", weights " + std::string(tensor::info(c.type).name) + ", KV type " +
@@ -58,8 +74,39 @@ TEST("logits agree with the oracle: Llama and Qwen2, every type of weights and o
   }
 }
 
+TEST("4-bit copies of wide weights: drafts agree with the oracle's, full passes are what they are without, cut passes have the same bits") {
+  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
+    TinyShape shape = type == DType::kBF16 ? kQwen : kLlama;
+    shape.type = type;
+    const TinyModel model(shape);
+    const Tokens tokens = model.random_tokens(70, 14);
+    const auto plain = model.load(testing::cuda_backend());
+    const auto device = model.load(testing::cuda_backend(), {.draft_copy = true}), oracle = model.load(ops::make_reference_backend(), {.draft_copy = true});
+    const auto logits = [&](const Context::Model& on, ops::Precision precision) { return Context(on, kv::KvType::kBF16, precision).append(tokens, 70); };
+    const Logits draft = logits(device, ops::Precision::kDraft), full = logits(device, ops::Precision::kFull);
+    const std::string name(tensor::info(type).name);
+    const double error = deviation(draft, logits(oracle, ops::Precision::kDraft));
+    CHECK_MSG(error < 0.04, name + ": " + std::to_string(error));
+    CHECK_MSG(same_bits(full, logits(plain, ops::Precision::kFull)), name);
+    CHECK_MSG(same_bits(full, logits(plain, ops::Precision::kDraft)), name);  // nothing nested
+    CHECK_MSG(deviation(draft, full) > 0.05, name);
+    CHECK(device->copy_bytes() == device->draft_bytes() && plain->copy_bytes() == 0);
+    CHECK(device->draft_bytes() * 100 < device->weight_bytes() * (type == DType::kF32 ? 16 : 32));  // 18 bytes for 32, and padding
+
+    Context cut(device, kv::KvType::kBF16, ops::Precision::kDraft);
+    Logits parts;
+    size_t first = 0;
+    for (const int rows : {50, 1, 1, 17, 1}) {
+      const Logits part = cut.append(std::span(tokens).subspan(first, size_t(rows)), rows);
+      parts.insert(parts.end(), part.begin(), part.end());
+      first += size_t(rows);
+    }
+    CHECK_MSG(same_bits(parts, draft), name);
+  }
+}
+
 TEST("a text cut into any passes gives the bits of one pass, logits and caches: decodes, drafts, chunks, beside another sequence") {
-  for (const TinyShape& shape : {kLlama, kQwen}) {
+  for (const TinyShape& shape : {kLlama, kQwen, in_blocks_of(kLlama, DType::kQ4_K), in_blocks_of(kQwen, DType::kQ6_K)}) {
     const TinyModel model(shape);
     const auto device = model.load(testing::cuda_backend());
     const Tokens tokens = model.random_tokens(80, 3), others = model.random_tokens(80, 4);

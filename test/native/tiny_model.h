@@ -32,9 +32,9 @@ class TinyModel {
     return std::make_shared<ragdraft::model::Transformer>(file_, config, loader.take(), std::move(backend));
   }
   // What loading it for so many tokens of context takes.
-  ragdraft::ops::Demand demand(ragdraft::ops::Backend& backend, int tokens) const {
+  ragdraft::ops::Demand demand(ragdraft::ops::Backend& backend, int tokens, const ragdraft::model::LoadOptions& options = {}) const {
     const ragdraft::model::Config config = ragdraft::model::read_config(*file_);
-    return ragdraft::model::demand_of(ragdraft::model::WeightsLoader(file_, config, backend, {}), config, backend, tokens);
+    return ragdraft::model::demand_of(ragdraft::model::WeightsLoader(file_, config, backend, options), config, backend, tokens);
   }
   std::vector<ragdraft::TokenId> random_tokens(int count, uint32_t seed) const {
     std::mt19937 random(seeded(seed));

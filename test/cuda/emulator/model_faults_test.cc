@@ -69,15 +69,23 @@ TEST("a device too small for the weights, a sequence or a pass is ERR_OUT_OF_MEM
 
 TEST("whether a model fits is known before anything is uploaded: the numbers cover what is then taken, and the error tells them") {
   const emulator::Config before = emulator::config();
-  for (const testing::TinyShape& shape : {testing::TinyShape{.embedding = 256, .feed_forward = 768, .vocab = 2000},
-                                          testing::TinyShape{.architecture = "qwen2", .type = testing::DType::kBF16, .heads = 6, .head_dim = 16, .tied = true}}) {
+  struct Case {
+    testing::TinyShape shape;
+    model::LoadOptions options{};
+  };
+  for (const auto& [shape, options] :
+       {Case{{.embedding = 256, .feed_forward = 768, .vocab = 2000}},
+        Case{{.architecture = "qwen2", .type = testing::DType::kBF16, .heads = 6, .head_dim = 16, .tied = true}},
+        Case{{.type = testing::DType::kBF16, .embedding = 256, .feed_forward = 768, .vocab = 2000}, {.draft_copy = true}},
+        Case{{.type = testing::DType::kQ4_K, .embedding = 256, .head_dim = 64, .feed_forward = 768, .vocab = 2000}},
+        Case{{.type = testing::DType::kQ6_K, .embedding = 256, .head_dim = 64, .feed_forward = 256, .vocab = 1000}}}) {
     const TinyModel model(shape);
     const auto backend = std::make_shared<ops::cuda::CudaBackend>(testing::api(), 0);
-    const ops::Demand demand = model.demand(*backend, 512);
+    const ops::Demand demand = model.demand(*backend, 512, options);
     const ops::cuda::RoomNeeded need = ops::cuda::room_needed(testing::api(), demand);
     const size_t empty = emulator::device_bytes_in_use();
     {
-      const auto loaded = model.load(backend);
+      const auto loaded = model.load(backend, options);
       const size_t weights = emulator::device_bytes_in_use() - empty;
       CHECK(weights <= need.weights + demand.other_bytes);
       Context context(loaded, kv::KvType::kBF16, ops::Precision::kFull, demand.tokens);

@@ -15,8 +15,12 @@ const LinearFormat& format_of(tensor::DType type) {
     case DType::kF16: return kLinearF16;
     case DType::kBF16: return kLinearBF16;
     case DType::kQ8_0: return kLinearQ8_0;
-    default: throw Error(Code::kUnsupportedModel, "no CUDA kernel multiplies weights of type " + std::string(tensor::info(type).name));
+    case DType::kQ4_0: return kLinearQ4_0;
+    case DType::kQ4_K: return kLinearQ4_K;
+    case DType::kQ5_K: return kLinearQ5_K;
+    case DType::kQ6_K: return kLinearQ6_K;
   }
+  throw Error(Code::kUnsupportedModel, "no CUDA kernel multiplies weights of type " + std::to_string(uint32_t(type)));
 }
 
 }  // namespace

@@ -8,55 +8,91 @@
 //     load(planes, tile, lane)      tile: strip * pairs + pair
 //     Group group(j)                of group j = 0, 1 of the pair, unpacked
 //   Group::add(input, c)            c += the products of the group with the rows of `input`; c as mma has its sums
+//   kSums               whether it wants the sums of inputs
 #pragma once
+#include <algorithm>
+
 #include "ops/cuda/kernels/linear_outputs.cuh"
 
 namespace ragdraft::ops::cuda {
 
-// One group of the 8 rows of a tile, as a lane sees it: as columns of operand B, and of the sums.
+// One group of the 8 rows of a tile, as a lane sees it. Rows that are not there are not read: at one row the inputs are a small part of
+// what a block reads, all eight would be more than a third.
 struct GroupInput {
-  const Inputs& inputs;
-  int64_t at;  // tile * groups + group
-  int lane;
+  uint2 bytes{};    // operand B: of row lane / 4
+  float2 scales{};  // of the rows of c[0] and c[1], which are those of c[2] and c[3] as well
+  int2 sums{};      // of the same rows
 
-  __device__ uint2 bytes() const { return static_cast<const uint2*>(inputs.values)[at * 32 + lane]; }
-  // Of the rows of c[0] and c[1], and of c[2] and c[3] as well.
-  __device__ float2 scales() const { return *reinterpret_cast<const float2*>(inputs.scales + at * kTileRows + lane % 4 * 2); }
-  // Unsigned, so that it may overflow: of rows behind the last one it is whatever lies there.
-  __device__ int2 sums() const {
-    const int32_t* sums = inputs.sums + at * 2 * kTileRows + lane % 4 * 2;
-    const uint2 first = *reinterpret_cast<const uint2*>(sums), second = *reinterpret_cast<const uint2*>(sums + kTileRows);
-    return int2{int(first.x + second.x), int(first.y + second.y)};
+  // at: tile * groups + group; rows: of the tile.
+  template <bool kSums>
+  __device__ void load(const Inputs& inputs, int64_t at, int lane, int rows) {
+    if (lane / 4 < rows) bytes = static_cast<const uint2*>(inputs.values)[at * 32 + lane];
+    const int row = lane % 4 * 2;
+    if (row >= rows) return;
+    scales = *reinterpret_cast<const float2*>(inputs.scales + at * kTileRows + row);
+    if constexpr (!kSums) return;
+    const int32_t* halves = inputs.sums + at * 2 * kTileRows + row;
+    // Unsigned, so that it may overflow: of the row behind an odd last one it is whatever lies there.
+    const uint2 first = *reinterpret_cast<const uint2*>(halves), second = *reinterpret_cast<const uint2*>(halves + kTileRows);
+    sums = int2{int(first.x + second.x), int(first.y + second.y)};
   }
 };
 
-// Grid: x = kStrips strips each, product by product; y = kTiles tiles of rows each.
+// Pairs whose weights a warp has under way, beside the one that it works at: what finds room in registers. A multiprocessor of an H200 takes
+// 36 bytes a nanosecond, and the memory answers after some 700: 25 KiB keep it busy.
+inline constexpr int kAheadRegisters[] = {0, 48, 32, 20};  // of kTiles
+template <class Format, int kStrips, int kTiles>
+inline constexpr int kPairsAhead =
+    std::clamp(kAheadRegisters[kTiles] / (kStrips * int(sizeof(typename Format::Pair) / sizeof(uint32_t))), 1, 4);
+
+// Grid: x = kTiles tiles of rows each, so that blocks of the same weights run at the same time and find them in L2; y = kStrips strips
+// each, product by product.
 template <class Format, int kStrips, int kTiles>
 __global__ void __launch_bounds__(kLinearThreads, 2) linear_kernel(ProductBatch<Format> batch, Inputs inputs, int rows) {
-  const DeviceProduct<Format>& product = product_of(batch, blockIdx.x);
-  const int64_t pairs = (inputs.groups + 1) / 2;
-  const int64_t strip = int64_t(blockIdx.x - product.first_block) * kStrips;
-  const int64_t first_tile = int64_t(blockIdx.y) * kTiles;  // of the rows
-  const int tiles = int(min(int64_t(kTiles), (rows + kTileRows - 1) / kTileRows - first_tile));
+  constexpr int kAhead = kPairsAhead<Format, kStrips, kTiles>;
+  constexpr bool kInputsAhead = kTiles < kMaxTiles;  // a group's: they come from L2. Three tiles compute for longer, and have no registers left
+  const DeviceProduct<Format>& product = product_of(batch, blockIdx.y);
+  const int64_t groups = inputs.groups, pairs = (groups + 1) / 2;
+  const int64_t strip = int64_t(blockIdx.y - product.first_block) * kStrips;
+  const int64_t first_tile = int64_t(blockIdx.x) * kTiles;  // of the rows
+  const int rows_here = int(min(int64_t(kTiles) * kTileRows, rows - first_tile * kTileRows));
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
 
-  float c[kStrips][kTiles][4] = {};
-  typename Format::Pair weights[kStrips], next[kStrips];
-  const auto load_next = [&](int64_t pair) {
+  const auto load_weights = [&](int64_t pair, typename Format::Pair(&to)[kStrips]) {
     if (pair >= pairs) return;
-    for (int s = 0; s < kStrips; s++) next[s].load(product.planes, (strip + s) * pairs + pair, lane);
+    for (int s = 0; s < kStrips; s++) to[s].load(product.planes, (strip + s) * pairs + pair, lane);
   };
-  load_next(warp);
+  const auto load_input = [&](int64_t group, int tile, GroupInput& to) {
+    if (group < groups)
+      to.template load<Format::kSums>(inputs, (first_tile + tile) * groups + group, lane, rows_here - tile * kTileRows);
+  };
+
+  float c[kStrips][kTiles][4] = {};
+  typename Format::Pair ahead[kAhead][kStrips];
+  RAGDRAFT_UNROLL
+  for (int i = 0; i < kAhead; i++) load_weights(warp + i * kLinearWarps, ahead[i]);
+  GroupInput next[kTiles];
+  if (kInputsAhead)
+    for (int tile = 0; tile < kTiles; tile++) load_input(2 * warp, tile, next[tile]);
   for (int64_t pair = warp; pair < pairs; pair += kLinearWarps) {
-    for (int s = 0; s < kStrips; s++) weights[s] = next[s];
-    load_next(pair + kLinearWarps);
+    typename Format::Pair weights[kStrips];
+    for (int s = 0; s < kStrips; s++) weights[s] = ahead[0][s];
+    RAGDRAFT_UNROLL
+    for (int i = 0; i + 1 < kAhead; i++)
+      for (int s = 0; s < kStrips; s++) ahead[i][s] = ahead[i + 1][s];
+    load_weights(pair + kAhead * kLinearWarps, ahead[kAhead - 1]);
+    RAGDRAFT_UNROLL
     for (int j = 0; j < 2; j++) {
       const int64_t group = 2 * pair + j;
-      if (group >= inputs.groups) break;
-      for (int s = 0; s < kStrips; s++) {
-        const auto unpacked = weights[s].group(j);
-        for (int tile = 0; tile < kTiles; tile++)
-          if (tile < tiles) unpacked.add(GroupInput{inputs, (first_tile + tile) * inputs.groups + group, lane}, c[s][tile]);
+      if (group >= groups) break;
+      typename Format::Group unpacked[kStrips];
+      for (int s = 0; s < kStrips; s++) unpacked[s] = weights[s].group(j);
+      for (int tile = 0; tile < kTiles; tile++) {
+        if (tile * kTileRows >= rows_here) break;
+        if (!kInputsAhead) load_input(group, tile, next[tile]);
+        const GroupInput input = next[tile];
+        if (kInputsAhead) load_input(j == 0 ? group + 1 : 2 * (pair + kLinearWarps), tile, next[tile]);
+        for (int s = 0; s < kStrips; s++) unpacked[s].add(input, c[s][tile]);
       }
     }
   }

@@ -1,6 +1,5 @@
 // Matrix products y = W x + bias over packed weights, for 1 .. 17 rows and for the chunks of a prefill. A row's bits depend on
-// that row alone: tiles and the split of the sums are functions of the matrix alone. So far of F32, F16, BF16 and Q8_0 weights; others throw
-// kUnsupportedModel.
+// that row alone: tiles and the split of the sums are functions of the matrix alone.
 #pragma once
 #include <cstddef>
 #include <cstdint>

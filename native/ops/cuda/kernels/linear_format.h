@@ -19,6 +19,6 @@ struct LinearFormat {
 };
 
 extern const LinearFormat kLinearF32, kLinearF16, kLinearBF16;
-extern const LinearFormat kLinearQ8_0;
+extern const LinearFormat kLinearQ8_0, kLinearQ4_0, kLinearQ4_K, kLinearQ5_K, kLinearQ6_K;
 
 }  // namespace ragdraft::ops::cuda

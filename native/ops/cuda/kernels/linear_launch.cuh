@@ -1,5 +1,5 @@
 // From a Format of linear.cuh to what linear_format.h asks for. A Format also has
-//   pack(raw, rows, columns, strip, pair, lane, tile, planes)   on the device: a lane's share of a tile
+//   pack(raw, strip, pair, lane, planes, tile)   on the device: a lane's share of a tile; strip: of the run, tile: of the matrix
 #pragma once
 #include <algorithm>
 
@@ -63,7 +63,7 @@ void multiply(gpu::Stream& stream, const Product* products, int count, const Inp
   ProductBatch<Format> batch{};
   const unsigned blocks = place_products(products, count, kStrips * kStripOutputs, batch);
   const int tiles = (rows + kTileRows - 1) / kTileRows, per_block = std::min(tiles, kMaxTiles);
-  const gpu::Shape shape{dim3(blocks, unsigned((tiles + per_block - 1) / per_block)), dim3(kLinearThreads)};
+  const gpu::Shape shape{dim3(unsigned((tiles + per_block - 1) / per_block), blocks), dim3(kLinearThreads)};
   const auto run = [&](auto kernel) { gpu::launch(kernel, shape, stream, batch, inputs, rows); };
   switch (per_block) {
     case 1: return run(linear_kernel<Format, kStrips, 1>);

@@ -10,6 +10,7 @@
 namespace ragdraft::ops::cuda {
 
 struct Q8_0Format {
+  static constexpr bool kSums = false;
   struct Planes {
     uint4* upper;
     uint2* scales;
@@ -28,11 +29,9 @@ struct Q8_0Format {
     float scale[2];  // of outputs g and g + 8
 
     __device__ void add(const GroupInput& input, float (&c)[4]) const {
-      const uint2 b = input.bytes();
-      int32_t dot[4] = {};
-      gpu::mma_s8(dot, a, b.x, b.y);
-      const float2 scales = input.scales();
-      for (int i = 0; i < 4; i++) c[i] = fmaf(float(dot[i]), scale[i / 2] * (i % 2 == 0 ? scales.x : scales.y), c[i]);
+      Dots dots;
+      gpu::mma_s8(dots.of, a, input.bytes.x, input.bytes.y);
+      for (int i = 0; i < 4; i++) c[i] = fmaf(dots[i], scale[i / 2] * (i % 2 == 0 ? input.scales.x : input.scales.y), c[i]);
     }
   };
   struct Pair {
@@ -59,7 +58,6 @@ struct Q8_0Format {
   };
 
   __device__ static void pack(const RawRows& raw, int64_t strip, int64_t pair, int lane, const Planes& into, int64_t tile) {
-    constexpr int kBlockBytes = 34;
     const int64_t groups = raw.columns / kGroupInputs;
     const int g = lane / 4, t = lane % 4;
     uint32_t upper[4] = {}, lower[4] = {}, scales[2] = {};
@@ -69,7 +67,7 @@ struct Q8_0Format {
       for (int second = 0; second < 2; second++) {
         const int64_t row = strip * kStripOutputs + g + 8 * second;
         if (group >= groups || row >= raw.rows) continue;
-        const uint8_t* block = raw.data + (row * groups + group) * kBlockBytes;
+        const uint8_t* block = raw.data + (row * groups + group) * kBlockBytes<tensor::DType::kQ8_0>;
         scales[j] |= uint32_t(*reinterpret_cast<const uint16_t*>(block)) << 16 * second;
         for (int half = 0; half < 2; half++) a[2 * half + second] = load_even(block + 2 + 16 * half + 4 * t);
       }
@@ -84,41 +82,24 @@ struct Q8_0Format {
 
 // The same by the upper nibbles alone; the mean of the lower halves, 7.5, stands for them.
 struct Q8_0UpperFormat {
-  struct Planes {
-    uint4* upper;
-    uint2* scales;
-  };
-  static Planes place(PlanePlacer& placer, const TileShape& shape) {
-    Planes planes;
-    planes.upper = placer.place<uint4>(shape.tiles() * 32);
-    planes.scales = placer.place<uint2>(shape.tiles() * 8);
-    return planes;
-  }
+  static constexpr bool kSums = true;
+  using Planes = NibblePlanes;
+  static Planes place(PlanePlacer& placer, const TileShape& shape) { return NibblePlanes::place(placer, shape); }
 
   struct Group {
     uint32_t a[4];
     float half_scale[2];
 
     __device__ void add(const GroupInput& input, float (&c)[4]) const {
-      const uint2 b = input.bytes();
       int32_t dot[4] = {};
-      gpu::mma_s8(dot, a, b.x, b.y);
-      const float2 scales = input.scales();
-      const int2 sums = input.sums();
+      gpu::mma_s8(dot, a, input.bytes.x, input.bytes.y);
       for (int i = 0; i < 4; i++) {
-        const int twice = int(2 * uint32_t(dot[i]) + 15 * uint32_t(i % 2 == 0 ? sums.x : sums.y));  // unsigned: see sums()
-        c[i] = fmaf(float(twice), half_scale[i / 2] * (i % 2 == 0 ? scales.x : scales.y), c[i]);
+        const int twice = int(2 * uint32_t(dot[i]) + 15 * uint32_t(i % 2 == 0 ? input.sums.x : input.sums.y));  // unsigned: see GroupInput
+        c[i] = fmaf(float(twice), half_scale[i / 2] * (i % 2 == 0 ? input.scales.x : input.scales.y), c[i]);
       }
     }
   };
-  struct Pair {
-    uint4 upper;
-    uint2 scales;
-
-    __device__ void load(const Planes& planes, int64_t tile, int lane) {
-      upper = gpu::load_stream(planes.upper + tile * 32 + lane);
-      scales = gpu::load_stream(planes.scales + tile * 8 + lane / 4);
-    }
+  struct Pair : NibblePair {
     __device__ Group group(int j) const {
       Group group;
       upper_nibbles(upper, j, group.a);
