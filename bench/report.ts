@@ -10,8 +10,8 @@ export interface Cell {
   readonly suite: string
   readonly engine: 'ragdraft' | 'node-llama-cpp' | 'transformers'
   readonly model: string
-  readonly metric: 'prefill' | 'decode' | 'draft' | 'verify' | 'answer' | 'load' | 'kernel'
-  /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify; 0 for a load. */
+  readonly metric: 'prefill' | 'decode' | 'draft' | 'verify' | 'answer' | 'load' | 'kernel' | 'round'
+  /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify and a round; 0 for a load. */
   readonly rows: number
   /** Tokens in the context before the pass. */
   readonly depth: number
@@ -41,6 +41,9 @@ export interface Measured {
   readonly memoryPercent?: number
   readonly computePercent?: number
   readonly limitPercent?: number
+  /** Of a round on a GPU: how many there are in a second, and what its draft steps and its verify take, each measured by itself, ms. */
+  readonly perSecond?: number
+  readonly apartMs?: number
   /** Suites answers and simulated: tokens of the answer, drafted tokens and the share of them that was accepted. */
   readonly tokens?: number
   readonly drafted?: number

@@ -123,6 +123,7 @@ export interface NativeStats {
   readonly roundsModel: number
   readonly roundsCascade: number
   readonly roundsNgram: number
+  readonly roundsOnDevice: number // of all: passes and judgement on the device, which the host waited for once
   readonly ngramProposed: number
   readonly ngramAccepted: number
   readonly draftMs: number

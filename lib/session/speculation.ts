@@ -11,6 +11,8 @@ export interface SpeculationStats {
   readonly roundsCascade: number
   /** Rounds in which the target checked an n-gram proposal itself (`lossless`). */
   readonly roundsNgram: number
+  /** Of all these rounds, those whose drafts were drawn and judged on the GPU while the host waited once; 0 on the CPU. */
+  readonly roundsOnDevice: number
   /** Drafted tokens per round that drafted; 0 without any. */
   readonly meanDraftLength: number
   /** Tokens proposed from repeated text, and how many of them the drafter or the target confirmed. */
@@ -33,10 +35,22 @@ export interface SpeculationStats {
 }
 
 export function speculationStats(native: NativeStats): SpeculationStats {
-  const { roundsOff, roundsModel, roundsCascade, roundsNgram, ngramProposed, ngramAccepted, draftMs, verifyMs, estimates } = native
+  const { roundsOff, roundsModel, roundsCascade, roundsNgram, roundsOnDevice } = native
+  const { ngramProposed, ngramAccepted, draftMs, verifyMs, estimates } = native
   const drafting = roundsModel + roundsCascade + roundsNgram
-  const meanDraftLength = drafting > 0 ? native.drafted / drafting : 0
-  return { roundsOff, roundsModel, roundsCascade, roundsNgram, meanDraftLength, ngramProposed, ngramAccepted, draftMs, verifyMs, estimates }
+  return {
+    roundsOff,
+    roundsModel,
+    roundsCascade,
+    roundsNgram,
+    roundsOnDevice,
+    meanDraftLength: drafting > 0 ? native.drafted / drafting : 0,
+    ngramProposed,
+    ngramAccepted,
+    draftMs,
+    verifyMs,
+    estimates,
+  }
 }
 
 /** "rounds: 3 off, 10 model, 2 cascade, 4 n-gram (60 of 64 proposed tokens confirmed)"; "" where nothing could be drafted. */

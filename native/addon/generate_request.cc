@@ -118,6 +118,7 @@ Napi::Object stats_object(Napi::Env env, const engine::Generated& result) {
   o.Set("roundsModel", rounds(spec::Source::kModel));
   o.Set("roundsCascade", rounds(spec::Source::kCascade));
   o.Set("roundsNgram", rounds(spec::Source::kNgram));
+  o.Set("roundsOnDevice", double(s.rounds_on_device));
   o.Set("ngramProposed", double(s.ngram_proposed));
   o.Set("ngramAccepted", double(s.ngram_accepted));
   o.Set("estimates", estimates_object(env, result.costs));

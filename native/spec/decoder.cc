@@ -118,8 +118,9 @@ void Decoder::Impl::round() {
   const int fixed = params.draft_length;
   const Choice choice = fixed >= 0 ? costs->choose_fixed(at, std::min(fixed, at.limit)) : costs->choose(at);
   const bool by_drafter = choice.source == Source::kNone || choice.source == Source::kModel;
+  const bool on_device = rounds && by_drafter;
   RoundCost cost;
-  const std::optional<TokenId> last = rounds && by_drafter ? together(choice, at, cost) : step_by_step(choice, at, proposal, cost);
+  const std::optional<TokenId> last = on_device ? together(choice, at, cost) : step_by_step(choice, at, proposal, cost);
 
   const std::vector<TokenId> drafts(text.begin() + long(answer), text.end());
   const size_t before = answer;
@@ -127,6 +128,7 @@ void Decoder::Impl::round() {
   learn(proposal, choice.source == Source::kNgram ? std::span<const TokenId>() : drafts, std::span<const TokenId>(text).subspan(before));
   const int agreed = choice.source == Source::kNgram ? cost.accepted : agreement(proposal.tokens.first(size_t(choice.proposal)), drafts);
   count(choice, cost, agreed);
+  stats.rounds_on_device += on_device;
 }
 
 // Appends the drafts to `text`. Returns the token behind those that stand; none after a drafted stop.

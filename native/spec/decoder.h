@@ -46,6 +46,7 @@ enum class Finish { kNone, kStop, kLength, kContext };  // not yet, stop token, 
 struct DecodeStats {
   int64_t rounds = 0, drafted = 0, accepted = 0, decode_tokens = 0;  // drafted: by the drafter or, before the target, by n-grams
   std::array<int64_t, 4> rounds_by_source{};                         // [int(Source)]
+  int64_t rounds_on_device = 0;                                      // of `rounds`: those of DecodeParams::rounds, waited for once
   int64_t ngram_proposed = 0, ngram_accepted = 0;                    // by the drafter (kCascade) or the target (kNgram)
   std::array<int64_t, 16> drafted_by_position{}, accepted_by_position{};  // [i]: i-th drafted token of a round
   double draft_ms = 0, verify_ms = 0;

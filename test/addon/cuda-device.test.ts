@@ -62,6 +62,17 @@ t.test('a model computes on the GPU, and answers like itself whatever is drafted
   t.equal(await ask('lossless', 3), plain)
   t.equal(await ask('exact', 3), await ask('exact', 0))
 
+  const speculation = async (options: object) => {
+    const { stats } = await doc.ask(question, { mode: 'lossless', draftLength: 3, maxTokens: 4, ngram: false, ...options })
+    return { rounds: stats.rounds, onDevice: stats.speculation.roundsOnDevice }
+  }
+  const free = await speculation({})
+  t.ok(free.rounds > 0)
+  t.equal(free.onDevice, free.rounds, 'the host waits once a round')
+  const watched = await speculation({ temperature: 0.8, topK: 5 })
+  t.ok(watched.rounds > 0)
+  t.equal(watched.onDevice, 0, 'top-k is the host\'s')
+
   const controller = new AbortController()
   const answer = doc.ask(question, { mode: 'lossless', signal: controller.signal })
   const reason = new Error('enough')

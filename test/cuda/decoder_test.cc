@@ -123,6 +123,7 @@ TEST("texts and caches of rounds on the device are those of the host's rounds: e
           CHECK_MSG(together.tokens == expected.tokens && together.cache == expected.cache, what);
           CHECK_MSG(together.stats.accepted_by_position == expected.stats.accepted_by_position, what);
           CHECK_MSG(rounds.judgements == together.stats.rounds && rounds.timed, what);
+          CHECK_MSG(together.stats.rounds_on_device == together.stats.rounds && expected.stats.rounds_on_device == 0, what);
         }
     }
 }

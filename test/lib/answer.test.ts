@@ -25,6 +25,7 @@ const result = (text: string): AnswerResult => ({
       roundsModel: 0,
       roundsCascade: 0,
       roundsNgram: 0,
+      roundsOnDevice: 0,
       meanDraftLength: 0,
       ngramProposed: 0,
       ngramAccepted: 0,

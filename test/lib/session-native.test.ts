@@ -55,6 +55,7 @@ t.test('statistics tell what was chosen; what a question measured the next one k
   const first = (await doc.ask(question, { maxTokens: 60 })).stats
   const { roundsOff, roundsModel, roundsCascade, roundsNgram, ngramProposed, ngramAccepted, estimates } = first.speculation
   t.equal(roundsOff + roundsModel + roundsCascade + roundsNgram, first.rounds)
+  t.equal(first.speculation.roundsOnDevice, 0, 'on the CPU')
   t.ok(ngramAccepted <= ngramProposed)
   t.ok(first.speculation.verifyMs > 0 && estimates.verifyMs.length === 17 && estimates.verifyMs[0]! > 0)
   t.ok(estimates.draftStepMs > 0 && estimates.acceptance > 0 && estimates.acceptance <= 1)

@@ -64,7 +64,7 @@ class Sender final : public Listener {
   void add(const Row& r) override {
     Record record("row");
     for (const std::string& text : {r.model, r.metric, r.weights, r.kv, r.setting}) record.text(text);
-    for (const double value : {double(r.rows), double(r.depth), r.ms, double(r.runs), r.limit_ms, r.gbps, r.gops}) record.number(value);
+    for (const double value : {double(r.rows), double(r.depth), r.ms, double(r.runs), r.limit_ms, r.gbps, r.gops, r.apart_ms}) record.number(value);
     send(record);
   }
   void skip(const std::string& what, const std::string& why) override { send(Record("skip").text(what).text(why)); }
@@ -99,6 +99,7 @@ void receive(const std::string& record, Report& report) {
     Row r;
     r.model = f.text(), r.metric = f.text(), r.weights = f.text(), r.kv = f.text(), r.setting = f.text();
     r.rows = f.whole(), r.depth = f.whole(), r.ms = f.number(), r.runs = f.whole(), r.limit_ms = f.number(), r.gbps = f.number(), r.gops = f.number();
+    r.apart_ms = f.number();
     report.add(r);
   } else if (kind == "skip") {
     const std::string what = f.text();

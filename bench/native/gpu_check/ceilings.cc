@@ -7,7 +7,7 @@
 namespace ragdraft::gpu_check {
 namespace {
 
-constexpr int kThreads = 256, kUnroll = 4;
+constexpr int kThreads = 256, kUnroll = 4, kCalls = 4;
 
 // Sums that nobody reads, but that the compiler cannot know to be unwanted.
 __global__ void read_kernel(const uint4* in, int64_t count, uint32_t* out) {
@@ -73,9 +73,9 @@ Peaks measure_peaks(const Options& options, int multiprocessors) {
   Peaks peaks;
   for (const int blocks : {4, 8}) {  // of a multiprocessor: which is faster differs
     const gpu::Shape shape{dim3(unsigned(multiprocessors * blocks)), dim3(kThreads)};
-    const double read = launch_ms(stream, options.runs, 1, [&](int) { gpu::launch(read_kernel, shape, stream, from.as<uint4>(), count, to.as<uint32_t>()); });
-    const double copy = launch_ms(stream, options.runs, 1, [&](int) { gpu::launch(copy_kernel, shape, stream, from.as<uint4>(), count, to.as<uint4>()); });
-    const double mma = launch_ms(stream, options.runs, 1, [&](int) { gpu::launch(mma_kernel, shape, stream, options.mma_rounds, to.as<float>()); });
+    const double read = launch_ms(stream, options.runs, kCalls, [&](int) { gpu::launch(read_kernel, shape, stream, from.as<uint4>(), count, to.as<uint32_t>()); });
+    const double copy = launch_ms(stream, options.runs, kCalls, [&](int) { gpu::launch(copy_kernel, shape, stream, from.as<uint4>(), count, to.as<uint4>()); });
+    const double mma = launch_ms(stream, options.runs, kCalls, [&](int) { gpu::launch(mma_kernel, shape, stream, options.mma_rounds, to.as<float>()); });
     const double operations = 2.0 * 16 * 8 * 16 * kChains * options.mma_rounds * (kThreads / 32) * shape.grid.x;
     peaks.read_gbps = std::max(peaks.read_gbps, double(bytes) / read / 1e6);
     peaks.copy_gbps = std::max(peaks.copy_gbps, 2.0 * double(bytes) / copy / 1e6);

@@ -8,8 +8,11 @@
 
 namespace ragdraft::gpu_check {
 
-// Attention, and the inputs of products.
+// Attention.
 void measure_attention(const std::string& model, const Options& options, const Deadline& deadline, Listener& report);
+// The others: ends of a pass, rotation and storage, inputs of products, and what draws and judges. Bound by the latency of a launch, not by
+// bytes.
+void measure_small_kernels(const std::string& model, const Options& options, const Deadline& deadline, Listener& report);
 // Products of one type of weights.
 void measure_linear(const std::string& model, const std::string& weights, const Options& options, const Deadline& deadline, Listener& report);
 

@@ -15,6 +15,7 @@
 #include "options.h"
 #include "passes.h"
 #include "report.h"
+#include "table.h"
 #include "timing.h"
 
 extern "C" const ragdraft_cuda_api* ragdraft_cuda_get_api(uint32_t abi);
@@ -60,6 +61,7 @@ void measure(const Options& options, Report& report) {
         measure_passes(model, weights, ops::make_cuda_backend(*ragdraft_cuda_get_api(RAGDRAFT_CUDA_ABI), options.device), options, own, to);
       });
     }
+    part(model + ", small kernels", kKernelSeconds, [&](const Deadline& own, Listener& to) { measure_small_kernels(model, options, own, to); });
     part(model + ", attention", kKernelSeconds, [&](const Deadline& own, Listener& to) { measure_attention(model, options, own, to); });
     for (const std::string& weights : options.kernel_weights)
       part(model + ", linear, " + weights, kKernelSeconds, [&](const Deadline& own, Listener& to) { measure_linear(model, weights, options, own, to); });
@@ -72,6 +74,7 @@ int main(int argc, char** argv) try {
   const Options options = parse_options(argc, argv);
   Report report(options.json, options.commit);
   measure(options, report);
+  print_table(report.rows(), stdout);
   report.print_end(goals(report.rows(), report.machine()));
   return report.failed() > 0;
 } catch (const ragdraft::Error& e) {

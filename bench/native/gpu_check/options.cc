@@ -49,9 +49,14 @@ Options parse_options(int argc, const char* const* argv) {
   const std::map<std::string, int*> counts = {{"runs", &o.runs},
                                               {"draft_depth", &o.draft_depth},
                                               {"copy_mib", &o.copy_mebibytes},
+                                              {"calls", &o.calls},
                                               {"mma_rounds", &o.mma_rounds},
                                               {"cold_mib", &o.cold_mebibytes}};
-  const std::map<std::string, std::vector<std::string>*> names = {{"models", &o.models}, {"weights", &o.weights}, {"kernel_weights", &o.kernel_weights}, {"kv", &o.kv}};
+  const std::map<std::string, std::vector<std::string>*> names = {{"models", &o.models},
+                                                                  {"weights", &o.weights},
+                                                                  {"kernel_weights", &o.kernel_weights},
+                                                                  {"drafters", &o.drafters},
+                                                                  {"kv", &o.kv}};
   const std::map<std::string, std::vector<int>*> lists = {{"depths", &o.depths}, {"verify", &o.verify}};
   const std::map<std::string, std::string*> texts = {{"json", &o.json}, {"commit", &o.commit}};
   for (int i = 1; i < argc; i++) {

@@ -1,19 +1,25 @@
 #include "passes.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
+#include <map>
 
 #include "base/error.h"
+#include "derived.h"
+#include "engine/session.h"
 #include "random_model.h"
+#include "rounds.h"
 
 namespace ragdraft::gpu_check {
 namespace {
 
+using engine::Session;
 using ops::Precision;
 
 constexpr int kSeedTokens = 1024;  // read; longer contexts are copies of their pages
 constexpr int kVerifyRows = 11;
+constexpr int kTextTokens = 16, kTextDrafts = 4;  // of the texts that are compared
 
 std::vector<TokenId> some_tokens(int count, int vocab) {
   std::vector<TokenId> tokens;
@@ -21,27 +27,55 @@ std::vector<TokenId> some_tokens(int count, int vocab) {
   return tokens;
 }
 
+// A model of random weights and what rows call it.
+struct Measured {
+  std::string name, weights;
+  model::Config config;
+  tensor::DType type;
+  std::shared_ptr<model::Transformer> model;
+
+  Measured(const std::string& name, const std::string& weights, const std::shared_ptr<ops::Backend>& backend)
+      : name(name), weights(weights), config(shape_of(name)), type(weight_type(weights)),
+        model(random_model(config, WeightPool(type, largest_matrix(config)), backend)) {}
+};
+
+// Who drafts, in a context of its own, and what a step costs it there.
+struct Drafter {
+  std::string called;
+  const Measured* measured;
+  std::unique_ptr<Session> session;
+  double step_ms = 0;  // 0: not measured
+};
+
+// Milliseconds of a pass: from its begin to its end, and where others follow it, which hides what the host does between them.
+struct PassTimes {
+  double waited, followed;
+};
+
 class Bench {
  public:
   Bench(const std::string& name, const std::string& weights, std::shared_ptr<ops::Backend> backend, const Options& options, Listener& report)
-      : name_(name), weights_(weights), options_(options), report_(report), config_(shape_of(name)), type_(weight_type(weights)),
-        backend_(std::move(backend)),
-        model_(random_model(config_, WeightPool(type_, largest_matrix(config_)), backend_)),
-        tokens_(some_tokens(model::Transformer::kMaxRows, config_.vocab)) {}
+      : options_(options), report_(report), backend_(std::move(backend)), target_(name, weights, backend_),
+        tokens_(some_tokens(model::Transformer::kMaxRows, target_.config.vocab)) {
+    if (!nested()) other_drafters();
+  }
 
   void run(const std::string& kv, const Deadline& deadline) {
-    drafts(kv, deadline);
+    std::vector<Drafter> drafters = measured_drafters(kv, deadline);
     std::vector<int> depths = options_.depths;
-    const std::unique_ptr<kv::Sequence> room = room_for(kv, depths);
+    const std::unique_ptr<Session> session = room_for(kv, depths);
     for (const int depth : depths) {
       if (left_out(kv, depth, deadline)) continue;
-      kv::Sequence& sequence = *room;
-      fill(sequence, depth, Precision::kFull);
-      if (depth == options_.depths.front()) compare(sequence, kv);
-      measure(sequence, "decode", kv, 1, Precision::kFull);
+      kv::Sequence& sequence = *session->sequence;
+      fill(*session, depth);
+      if (depth == options_.depths.front()) compare(*session, drafters, kv);
+      measure(target_, sequence, "decode", kv, 1, Precision::kFull);
       if (depth == options_.depths.front()) with_host_logits(sequence, kv);
+      if (nested()) measure(target_, sequence, "draft", kv, 1, Precision::kDraft);  // of a drafter in its target's cache
+      std::map<int, double> verify_ms;
       for (const int rows : depth == depths.back() ? options_.verify : std::vector<int>{kVerifyRows})
-        if (!deadline.over()) measure(sequence, "verify", kv, rows, Precision::kFull);
+        if (!deadline.over()) verify_ms[rows] = measure(target_, sequence, "verify", kv, rows, Precision::kFull).followed;
+      rounds(*session, drafters, kv, verify_ms, deadline);
     }
   }
 
@@ -50,35 +84,58 @@ class Bench {
     for (const int depth : options_.depths) {
       if (depth > options_.depths.front() * 4) break;  // seconds each
       if (left_out(kv, depth, deadline)) continue;
-      kv::Sequence sequence(model_->cache(kv_type(kv)), depth);
+      Session session(target_.model, std::make_unique<kv::Sequence>(target_.model->cache(kv_type(kv)), depth), Precision::kFull);
       const double start = seconds_now();
-      if (!read(sequence, depth, Precision::kFull, &deadline)) continue;
+      if (!read(session, depth, &deadline)) continue;
       const double ms = 1000 * (seconds_now() - start);
       // Its rows see half of it, on average.
-      const Roofline line = roofline(config_, {type_, false, kv_type(kv), depth, 0, false}, report_.peaks());
-      report_.add({.model = name_, .metric = "prefill", .rows = depth, .weights = weights_, .kv = kv, .ms = ms, .runs = 1, .limit_ms = line.ms,
-                   .gops = 2.0 * double(matrix_elements(config_, false)) * depth / ms / 1e6});
+      const Roofline line = roofline(target_.config, {target_.type, false, kv_type(kv), depth, 0, false}, report_.peaks());
+      report_.add({.model = target_.name, .metric = "prefill", .rows = depth, .weights = target_.weights, .kv = kv, .ms = ms, .runs = 1,
+                   .limit_ms = line.ms, .gops = 2.0 * double(matrix_elements(target_.config, false)) * depth / ms / 1e6});
     }
   }
 
  private:
+  // Whether the model drafts from less than its weights.
+  bool nested() const { return target_.model->draft_bytes() < target_.model->weight_bytes(); }
+
+  // "Q4_0": the same shape in other weights; "llama-3.2-1b:BF16": another shape.
+  void other_drafters() {
+    for (const std::string& drafter : options_.drafters) {
+      const size_t colon = drafter.find(':');
+      const std::string name = colon == std::string::npos ? target_.name : drafter.substr(0, colon);
+      const std::string weights = colon == std::string::npos ? drafter : drafter.substr(colon + 1);
+      if (shape_of(name).vocab != target_.config.vocab) continue;  // of another family
+      try {
+        others_.push_back(std::make_unique<Measured>(name, weights, backend_));
+      } catch (const Error& e) {
+        if (e.code() != Code::kOutOfMemory && e.code() != Code::kUnsupportedModel) throw;
+        report_.skip(target_.name + " " + target_.weights + ", drafts by " + drafter, e.what());
+      }
+    }
+  }
+
   bool left_out(const std::string& kv, int depth, const Deadline& deadline) {
     if (!deadline.over()) return false;
     report_.skip(name_of(kv, depth), "no time is left for it");
     return true;
   }
-  std::string name_of(const std::string& kv, int depth) const { return name_ + " " + weights_ + ", " + kv + " KV, behind " + std::to_string(depth); }
-
-  void pass(kv::Sequence& sequence, std::span<const TokenId> tokens, int logit_rows, Precision precision, float* logits = nullptr) {
-    const model::SequenceRows rows{&sequence, precision, tokens, logit_rows};
-    model_->forward({&rows, 1}, logits);
+  std::string name_of(const std::string& kv, int depth) const {
+    return target_.name + " " + target_.weights + ", " + kv + " KV, behind " + std::to_string(depth);
   }
 
-  // Leaves out of `depths` what does not fit into the memory.
-  std::unique_ptr<kv::Sequence> room_for(const std::string& kv, std::vector<int>& depths) {
+  void pass(const Measured& of, kv::Sequence& sequence, std::span<const TokenId> tokens, int logit_rows, Precision precision,
+            float* logits = nullptr) {
+    const model::SequenceRows rows{&sequence, precision, tokens, logit_rows};
+    of.model->forward({&rows, 1}, logits);
+  }
+
+  // Leaves out of `depths` what does not fit into the memory. The rounds of a text that is compared have room too.
+  std::unique_ptr<Session> room_for(const std::string& kv, std::vector<int>& depths) {
     for (; !depths.empty(); depths.pop_back()) {
       try {
-        return std::make_unique<kv::Sequence>(model_->cache(kv_type(kv)), depths.back() + model::Transformer::kMaxRows);
+        auto sequence = std::make_unique<kv::Sequence>(target_.model->cache(kv_type(kv)), depths.back() + model::Transformer::kMaxRows);
+        return std::make_unique<Session>(target_.model, std::move(sequence), Precision::kFull);
       } catch (const Error& e) {
         if (e.code() != Code::kOutOfMemory) throw;
         report_.skip(name_of(kv, depths.back()), e.what());
@@ -88,83 +145,119 @@ class Bench {
   }
 
   // To the end, or to the deadline: then it says so and returns false.
-  bool read(kv::Sequence& sequence, int length, Precision precision, const Deadline* deadline = nullptr) {
+  bool read(Session& session, int length, const Deadline* deadline = nullptr) {
+    kv::Sequence& sequence = *session.sequence;
     while (sequence.length() < length) {
       if (deadline && deadline->over()) {
-        report_.skip(name_ + " " + weights_ + ", prefill of " + std::to_string(length), "no time is left for it");
+        report_.skip(target_.name + " " + target_.weights + ", prefill of " + std::to_string(length), "no time is left for it");
         return false;
       }
       const int rows = std::min(model::Transformer::kMaxRows, length - sequence.length());
-      pass(sequence, std::span(tokens_).first(size_t(rows)), 0, precision);
+      const model::SequenceRows batch{&sequence, session.precision, std::span(tokens_).first(size_t(rows))};
+      session.model->forward({&batch, 1}, nullptr);
       backend_->wait();  // else the deadline would look at the host's progress alone
     }
     return true;
   }
 
-  void fill(kv::Sequence& sequence, int depth, Precision precision) {
-    read(sequence, std::min(depth, kSeedTokens), precision);
-    if (sequence.length() < depth) sequence.repeat(depth);
+  void fill(Session& session, int depth) {
+    read(session, std::min(depth, kSeedTokens));
+    if (session.sequence->length() < depth) session.sequence->repeat(depth);
+    backend_->wait();
   }
 
-  // Passes one by one, each from begin to end; then as many at once, which hides what the host does between them.
-  void measure(kv::Sequence& sequence, const std::string& metric, const std::string& kv, int rows, Precision precision,
-               const std::string& setting = "") {
+  // Passes one by one, each from begin to end; then as many at once.
+  PassTimes measure(const Measured& of, kv::Sequence& sequence, const std::string& metric, const std::string& kv, int rows, Precision precision,
+                    const std::string& setting = "") {
     const int depth = sequence.length();
-    std::vector<float> logits(bring_logits_ ? size_t(rows) * size_t(config_.vocab) : 0);
+    std::vector<float> logits(bring_logits_ ? size_t(rows) * size_t(of.config.vocab) : 0);
     const auto once = [&] {  // the logits of many rows would be brought in any case
-      pass(sequence, std::span(tokens_).first(size_t(rows)), std::min(rows, kMaxVerifyRows), precision, bring_logits_ ? logits.data() : nullptr);
+      pass(of, sequence, std::span(tokens_).first(size_t(rows)), std::min(rows, kMaxVerifyRows), precision, bring_logits_ ? logits.data() : nullptr);
       sequence.truncate(depth);
     };
-    constexpr int kUntilReplayed = 3;  // the first time a pass is run, the second time it is recorded
-    for (int run = 0; run < kUntilReplayed; run++) once();
-    backend_->wait();
-    std::vector<double> times;
-    for (int run = 0; run < options_.runs; run++) {
+    const auto together = [&](int count) {
       const double start = seconds_now();
-      once();
+      for (int run = 0; run < count; run++) once();
       backend_->wait();
-      times.push_back(1000 * (seconds_now() - start));
-    }
+      return seconds_now() - start;
+    };
+    PassTimes times{repeated_ms(options_.runs, [&] { return together(1); }), 0};
     const bool draft = precision == Precision::kDraft;
-    const Roofline line = roofline(config_, {type_, draft, kv_type(kv), rows, depth}, report_.peaks());
-    Row row{.model = name_, .metric = metric, .rows = rows, .depth = depth, .weights = weights_, .kv = kv, .setting = setting,
-            .ms = median(times), .runs = options_.runs, .limit_ms = line.ms};
+    const Roofline line = roofline(of.config, {of.type, draft, kv_type(kv), rows, depth}, report_.peaks());
+    Row row{.model = of.name, .metric = metric, .rows = rows, .depth = depth, .weights = of.weights, .kv = kv, .setting = setting,
+            .ms = times.waited, .runs = options_.runs, .limit_ms = line.ms};
     row.gbps = line.bytes / row.ms / 1e6;
     report_.add(row);
-    if (!setting.empty()) return;
-    const double start = seconds_now();
-    for (int run = 0; run < options_.runs; run++) once();
-    backend_->wait();
-    row.ms = 1000 * (seconds_now() - start) / options_.runs;
+    if (!setting.empty()) return times;
+    row.ms = times.followed = 1000 * together(options_.runs) / options_.runs;
     row.gbps = line.bytes / row.ms / 1e6;
     row.setting = "without a wait between passes";
     report_.add(row);
+    return times;
   }
 
   void with_host_logits(kv::Sequence& sequence, const std::string& kv) {
     bring_logits_ = true;
-    measure(sequence, "decode", kv, 1, Precision::kFull, "logits to the host");
+    measure(target_, sequence, "decode", kv, 1, Precision::kFull, "logits to the host");
     bring_logits_ = false;
   }
 
-  void drafts(const std::string& kv, const Deadline& deadline) {
-    if (left_out(kv, options_.draft_depth, deadline)) return;
-    kv::Sequence sequence(model_->cache(kv_type(kv)), options_.draft_depth + kMaxVerifyRows);
-    fill(sequence, options_.draft_depth, Precision::kDraft);
-    measure(sequence, "draft", kv, 1, Precision::kDraft);
+  std::vector<Drafter> measured_drafters(const std::string& kv, const Deadline& deadline) {
+    std::vector<Drafter> drafters;
+    const auto add = [&](const std::string& called, const Measured& measured) {
+      const std::string what = target_.name + " " + target_.weights + ", " + kv + " KV, drafts by " + called;
+      if (deadline.over()) return report_.skip(what, "no time is left for it");
+      try {
+        auto sequence = std::make_unique<kv::Sequence>(measured.model->cache(kv_type(kv)), options_.draft_depth + 2 * kMaxVerifyRows + kTextTokens);
+        auto session = std::make_unique<Session>(measured.model, std::move(sequence), Precision::kDraft);
+        fill(*session, options_.draft_depth);
+        const double step_ms = measure(measured, *session->sequence, "draft", kv, 1, Precision::kDraft).followed;
+        drafters.push_back({called, &measured, std::move(session), step_ms});
+      } catch (const Error& e) {
+        if (e.code() != Code::kOutOfMemory) throw;
+        report_.skip(what, e.what());
+      }
+    };
+    add(nested() ? kNested : kSameWeights, target_);
+    for (const auto& other : others_) add((other->name == target_.name ? "" : other->name + " ") + other->weights, *other);
+    return drafters;
   }
 
-  // What must hold whatever the shape: a verify is as many decodes, bit for bit, and gives numbers.
-  void compare(kv::Sequence& sequence, const std::string& kv) {
+  // A plain step, and rounds of one draft less than each verify that was measured.
+  void rounds(Session& session, std::vector<Drafter>& drafters, const std::string& kv, const std::map<int, double>& verify_ms,
+              const Deadline& deadline) {
+    const int depth = session.sequence->length();
+    const auto limit = [&](const Measured& of, int rows, int depth, bool draft) {
+      return roofline(of.config, {of.type, draft, kv_type(kv), rows, depth}, report_.peaks()).ms;
+    };
+    const auto add = [&](Drafter* drafter, int drafts, double apart_ms) {
+      const std::string by = drafter ? drafter->called : "";
+      if (deadline.over()) return report_.skip(name_of(kv, depth) + ", rounds" + (drafter ? " by " + by : ""), "no time is left for it");
+      Row row{.model = target_.name, .metric = "round", .rows = drafts + 1, .depth = depth, .weights = target_.weights, .kv = kv, .setting = by,
+              .runs = options_.runs, .apart_ms = apart_ms};
+      row.ms = RoundBench(session, drafter ? drafter->session.get() : nullptr).round_ms(drafts, options_.runs);
+      row.limit_ms = limit(target_, drafts + 1, depth, false);
+      if (drafter) row.limit_ms += drafts * limit(*drafter->measured, 1, options_.draft_depth, true);
+      report_.add(row);
+    };
+    add(nullptr, 0, 0);
+    for (Drafter& drafter : drafters)
+      for (const auto& [rows, ms] : verify_ms)
+        if (rows > 1 && rows <= kMaxVerifyRows) add(&drafter, rows - 1, (rows - 1) * drafter.step_ms + ms);
+  }
+
+  // What must hold whatever the shape: a verify is as many decodes, bit for bit, and gives numbers; greedy rounds write the text of decodes.
+  void compare(Session& session, std::vector<Drafter>& drafters, const std::string& kv) {
+    kv::Sequence& sequence = *session.sequence;
     const int depth = sequence.length();
-    const size_t vocab = size_t(config_.vocab);
+    const size_t vocab = size_t(target_.config.vocab);
     std::vector<float> together(kVerifyRows * vocab), one(vocab);
-    pass(sequence, std::span(tokens_).first(kVerifyRows), kVerifyRows, Precision::kFull, together.data());
+    pass(target_, sequence, std::span(tokens_).first(kVerifyRows), kVerifyRows, Precision::kFull, together.data());
     sequence.truncate(depth);
     int same = 0;
     bool finite = true;
     for (size_t r = 0; r < kVerifyRows; r++) {
-      pass(sequence, std::span(tokens_).subspan(r, 1), 1, Precision::kFull, one.data());
+      pass(target_, sequence, std::span(tokens_).subspan(r, 1), 1, Precision::kFull, one.data());
       same += std::memcmp(one.data(), together.data() + r * vocab, vocab * sizeof(float)) == 0;
       for (const float value : one) finite = finite && std::isfinite(value);
     }
@@ -172,15 +265,19 @@ class Bench {
     const std::string what = name_of(kv, depth);
     report_.check({what + ": rows of verify(11) with the bits of decodes", std::to_string(same), std::to_string(kVerifyRows), same == kVerifyRows});
     report_.check({what + ": logits are numbers", finite ? "all" : "not all", "all", finite});
+    if (drafters.empty()) return;
+    RoundBench bench(session, drafters.front().session.get());
+    const std::vector<TokenId> plain = bench.text(0, kTextTokens), drafted = bench.text(kTextDrafts, kTextTokens);
+    const int agreed = int(std::mismatch(plain.begin(), plain.end(), drafted.begin(), drafted.end()).first - plain.begin());
+    report_.check({what + ": tokens of greedy rounds that are those of decodes", std::to_string(agreed), std::to_string(kTextTokens),
+                   plain == drafted && agreed == kTextTokens});
   }
 
-  const std::string name_, weights_;
   const Options& options_;
   Listener& report_;
-  const model::Config config_;
-  const tensor::DType type_;
   const std::shared_ptr<ops::Backend> backend_;
-  const std::shared_ptr<model::Transformer> model_;
+  const Measured target_;
+  std::vector<std::unique_ptr<Measured>> others_;
   const std::vector<TokenId> tokens_;
   bool bring_logits_ = false;  // to the host; else they stay, as in a round of speculation
 };

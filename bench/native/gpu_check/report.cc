@@ -66,6 +66,8 @@ std::string json_of(const Row& row) {
   if (row.limit_ms > 0) o.field("limitMs", row.limit_ms).field("limitPercent", 100 * row.limit_ms / row.ms);
   if (row.gbps > 0) o.field("gbps", row.gbps);
   if (row.gops > 0) o.field("gops", row.gops);
+  if (row.metric == "round") o.field("draftLength", row.rows - 1).field("perSecond", 1000 / row.ms);
+  if (row.apart_ms > 0) o.field("apartMs", row.apart_ms);
   return o.end();
 }
 
@@ -128,6 +130,8 @@ void Report::add(const Row& row) {
   if (row.limit_ms > 0) std::fprintf(out_, "  limit %9.3f ms, %3.0f %%", row.limit_ms, 100 * row.limit_ms / row.ms);
   if (row.gbps > 0) std::fprintf(out_, "  %5.0f GB/s", row.gbps);
   if (row.gops > 0) std::fprintf(out_, "  %6.1f TFLOP/s", row.gops / 1000);
+  if (row.metric == "round") std::fprintf(out_, "  %6.1f rounds/s", 1000 / row.ms);
+  if (row.apart_ms > 0) std::fprintf(out_, "  passes %.3f ms", row.apart_ms);
   std::fprintf(out_, "%s%s\n", row.setting.empty() ? "" : "  ", row.setting.c_str());
   std::fflush(out_);
   write();

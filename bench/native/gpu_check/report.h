@@ -15,6 +15,7 @@ struct Row {
   double ms = 0;
   int runs = 0;
   double limit_ms = 0, gbps = 0, gops = 0;  // 0: not said
+  double apart_ms = 0;  // of a round with drafts: its draft steps and its verify, each measured by itself; else 0
 };
 
 // A goal, or something that must hold.

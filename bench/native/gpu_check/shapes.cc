@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "random_matrix.h"
 
 namespace ragdraft::gpu_check {
 namespace {
@@ -26,36 +27,27 @@ model::Config sized(const char* architecture, int layers, int embedding, int hea
   return c;
 }
 
-template <class Value>
-Value named(std::initializer_list<std::pair<const char*, Value>> values, const std::string& name, const char* what) {
-  for (const auto& [known, value] : values)
-    if (known == name) return value;
-  throw Error(Code::kInvalidArgument, std::string("unknown ") + what + " " + name);
-}
-
 }  // namespace
 
 model::Config shape_of(const std::string& name) {
   if (name == "llama-3.1-8b") return sized("llama", 32, 4096, 32, 8, 128, 14336, 128256);
+  if (name == "llama-3.2-1b") return sized("llama", 16, 2048, 32, 8, 64, 8192, 128256);
   if (name == "qwen2.5-7b") return sized("qwen2", 28, 3584, 28, 4, 128, 18944, 152064);
   if (name == "tiny") return sized("qwen2", 2, 128, 4, 2, 32, 256, 300);
   throw Error(Code::kInvalidArgument, "unknown model " + name);
 }
 
 tensor::DType weight_type(const std::string& name) {
-  using tensor::DType;
-  return named<DType>({{"F16", DType::kF16},
-                       {"BF16", DType::kBF16},
-                       {"Q8_0", DType::kQ8_0},
-                       {"Q4_0", DType::kQ4_0},
-                       {"Q4_K", DType::kQ4_K},
-                       {"Q5_K", DType::kQ5_K},
-                       {"Q6_K", DType::kQ6_K}},
-                      name, "type of weights");
+  for (const tensor::DType type : testing::kTypes)
+    if (tensor::info(type).name == name) return type;
+  throw Error(Code::kInvalidArgument, "unknown type of weights " + name);
 }
 
 kv::KvType kv_type(const std::string& name) {
-  return named<kv::KvType>({{"bf16", kv::KvType::kBF16}, {"f16", kv::KvType::kF16}, {"q8", kv::KvType::kQ8}}, name, "type of KV");
+  if (name == "bf16") return kv::KvType::kBF16;
+  if (name == "f16") return kv::KvType::kF16;
+  if (name == "q8") return kv::KvType::kQ8;
+  throw Error(Code::kInvalidArgument, "unknown type of KV " + name);
 }
 
 int64_t matrix_elements(const model::Config& c, bool logits) {
@@ -75,7 +67,7 @@ double kv_token_bytes(const model::Config& config, kv::KvType type) {
 }
 
 Roofline roofline(const model::Config& config, const PassShape& pass, const Peaks& peaks) {
-  const bool integers = pass.weights != tensor::DType::kBF16 && pass.weights != tensor::DType::kF16;
+  const bool integers = testing::is_integer(pass.weights);
   const double weights = weight_bytes(config, pass), keys = (pass.depth + pass.rows) * kv_token_bytes(config, pass.kv);
   const double products = 2.0 * double(matrix_elements(config, pass.logits)) * pass.rows / (integers ? 2 : 1);
   const double seen = pass.depth + (pass.rows + 1) / 2.0;  // keys of a row, on average

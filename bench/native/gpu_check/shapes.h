@@ -9,7 +9,7 @@
 
 namespace ragdraft::gpu_check {
 
-// "llama-3.1-8b", "qwen2.5-7b", or "tiny", for runs without a GPU. Throws kInvalidArgument.
+// "llama-3.1-8b", "llama-3.2-1b", "qwen2.5-7b", or "tiny", for runs without a GPU. Throws kInvalidArgument.
 model::Config shape_of(const std::string& name);
 tensor::DType weight_type(const std::string& name);  // "BF16", "Q8_0", ... Throws kInvalidArgument.
 kv::KvType kv_type(const std::string& name);         // "bf16", "f16", "q8". Throws kInvalidArgument.

@@ -36,7 +36,23 @@ inline double median(std::vector<double> values) {
   return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
-// Median milliseconds of one of `calls` launches, launch(i), that a graph runs one after the other: the host does not take part.
+// Before anything is timed: so many seconds of the same work, for clocks that have slept, and at least so many runs of it. The first time a
+// pass is run it takes its memory, the second time it is recorded, from then on replayed.
+inline constexpr double kWarmSeconds = 0.03;
+inline constexpr int kUntilReplayed = 3;
+
+// Median milliseconds of what `once` does, which returns seconds.
+template <class Once>
+double repeated_ms(int runs, const Once& once) {
+  const Deadline warm(kWarmSeconds);
+  for (int run = 0; run < kUntilReplayed || !warm.over(); run++) once();
+  std::vector<double> times;
+  for (int run = 0; run < runs; run++) times.push_back(1000 * once());
+  return median(std::move(times));
+}
+
+// Median milliseconds of one of `calls` launches, launch(i), that a graph runs one after the other: the host does not take part. Behind
+// enough calls the beginning of the graph, some microseconds, does not count.
 template <class Launch>
 double launch_ms(gpu::Stream& stream, int runs, int calls, const Launch& launch) {
   launch(0);  // what a first launch asks of the driver cannot be captured
@@ -45,14 +61,18 @@ double launch_ms(gpu::Stream& stream, int runs, int calls, const Launch& launch)
   for (int i = 0; i < calls; i++) launch(i);
   const gpu::Graph graph = stream.end_capture();
   gpu::Event start, end;
-  std::vector<double> times;
-  for (int run = -1; run < runs; run++) {
+  const auto once = [&] {
     start.record(stream);
     graph.launch(stream);
     end.record(stream);
     stream.synchronize();
-    if (run >= 0) times.push_back(double(end.milliseconds_since(start)) / calls);
-  }
+    return double(end.milliseconds_since(start)) / 1000;
+  };
+  const Deadline warm(kWarmSeconds);
+  do once();
+  while (!warm.over());
+  std::vector<double> times;
+  for (int run = 0; run < runs; run++) times.push_back(1000 * once() / calls);
   return median(std::move(times));
 }
 

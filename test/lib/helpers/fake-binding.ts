@@ -249,6 +249,7 @@ export class FakeBinding implements Binding {
       roundsModel: drafts ? Math.ceil(done / roundTokens) : 0,
       roundsCascade: 0,
       roundsNgram: 0,
+      roundsOnDevice: 0,
       ngramProposed: 0,
       ngramAccepted: 0,
       estimates: { draftStepMs: 1, verifyMs: Array(17).fill(1), acceptance: 0.5, ngramAcceptance: 0 },
