@@ -38,3 +38,7 @@ set_source_files_properties(${RAGDRAFT_GPU_CHECK_SOURCES} PROPERTIES LANGUAGE CU
 add_executable(gpu_check ${RAGDRAFT_GPU_CHECK_SOURCES})
 target_include_directories(gpu_check PRIVATE bench/native/gpu_check test/native)
 target_link_libraries(gpu_check PRIVATE ragdraft_gpu)
+# They may run where they were not built.
+foreach(_program gpu_tests gpu_check)
+  target_link_options(${_program} PRIVATE -static-libstdc++ -static-libgcc)
+endforeach()

@@ -71,7 +71,7 @@ t.test('a model computes on the GPU, and answers like itself whatever is drafted
   t.equal(free.onDevice, free.rounds, 'the host waits once a round')
   const watched = await speculation({ temperature: 0.8, topK: 5 })
   t.ok(watched.rounds > 0)
-  t.equal(watched.onDevice, 0, 'top-k is the host\'s')
+  t.equal(watched.onDevice, 0, "top-k is the host's")
 
   const controller = new AbortController()
   const answer = doc.ask(question, { mode: 'lossless', signal: controller.signal })

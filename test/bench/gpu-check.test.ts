@@ -5,7 +5,7 @@ import * as path from 'node:path'
 import t from 'tap'
 import { heading, type Report } from '../../bench/report'
 
-const small = ['models=tiny', 'depths=64', 'draft_depth=64', 'verify=2,11', 'runs=1', 'copy_mib=1', 'mma_rounds=1', 'cold_mib=1']
+const small = ['models=tiny', 'depths=64', 'draft_depth=64', 'verify=2,11', 'runs=1', 'calls=2', 'copy_mib=1', 'mma_rounds=1', 'cold_mib=1']
 const kinds = ['weights=Q8_0', 'kernel_weights=Q8_0', 'kv=q8']
 
 t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, (t) => {
@@ -30,14 +30,14 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
   t.test('tests and figures: a report as the benchmarks have it, and how many passed', (t) => {
     const { status, stdout, last } = check('--tests', 'gather_wanted', ...small, ...kinds)
     t.equal(status, 0) || t.comment(stdout)
-    t.equal(last, '3 passed, 0 failed')
+    t.equal(last, '4 passed, 0 failed')
     const { rows, checks, peaks, machine } = report()
     t.equal(machine.gpu, 'emulated device 0')
     t.match(heading(report()), /^emulated device 0, .*, reads [\d.]+ GB\/s, bf16 \d+ GOP\/s$/)
     t.ok(peaks!.readGbps.all > 0)
     t.strictSame(
       checks.map((c) => c.ok),
-      [true, true],
+      [true, true, true],
     )
     const whole = rows.filter((r) => r.setting === undefined)
     t.strictSame(
@@ -45,14 +45,38 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
       [
         ['draft', 1, 64],
         ['decode', 1, 64],
+        ['draft', 1, 64],
         ['verify', 2, 64],
         ['verify', 11, 64],
+        ['round', 1, 64],
         ['prefill', 64, 0],
       ],
     )
-    t.ok(rows.every((r) => r.engine === 'ragdraft' && r.ms > 0 && (r.limitMs! > 0 || r.setting!.startsWith('inputs: '))))
+    t.ok(rows.every((r) => r.engine === 'ragdraft' && r.ms > 0 && r.limitMs! > 0))
+    t.strictSame(
+      rows.filter((r) => r.metric === 'round').map((r) => [r.setting, r.draftLength, r.perSecond! > 0, (r.apartMs ?? 0) > 0]),
+      [
+        [undefined, 0, true, false],
+        ['nested 4-bit', 1, true, true],
+        ['nested 4-bit', 10, true, true],
+      ],
+    )
+    t.match(stdout, /tiny Q8_0, q8 KV, round, 10 by nested 4-bit/)
     t.ok(whole.every((r) => r.model === 'tiny-q8_0' && r.kv === 'q8'))
     t.ok(rows.some((r) => r.setting === 'attention') && rows.some((r) => r.setting === 'linear: gate, up, draft'))
+    for (const setting of [
+      'draft: sampled',
+      'judge: exact',
+      'sums: masses',
+      'rope: append',
+      'embedding',
+      'wanted rows',
+      'inputs: norm, bytes',
+    ])
+      t.ok(
+        rows.some((r) => r.metric === 'kernel' && r.setting === setting && r.gbps! > 0),
+        setting,
+      )
     t.end()
   })
 
@@ -67,10 +91,10 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
   t.test('a failure is counted, in the tests and in the measurements', (t) => {
     const noTests = check('--tests', 'no such title', ...small, ...kinds)
     t.equal(noTests.status, 1)
-    t.equal(noTests.last, '2 passed, 1 failed')
+    t.equal(noTests.last, '3 passed, 1 failed')
     const noModel = check('--tests', 'gather_wanted', ...small, ...kinds, 'models=unknown')
     t.equal(noModel.status, 1)
-    t.equal(noModel.last, '1 passed, 3 failed')
+    t.equal(noModel.last, '1 passed, 4 failed')
     t.match(noModel.stdout, /unknown, linear, Q8_0: measuring to the end: unknown model unknown/)
     t.end()
   })
@@ -84,9 +108,10 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
     const found = run(env, ...few)
     t.match(found.stdout, /not ok - racecheck: tensor_core_test.cc: ldmatrix/)
     t.match(found.stdout, /ok - memcheck: attention_test/)
+    t.match(found.stdout, /\nfailed: racecheck: tensor_core_test.cc: ldmatrix\n27 passed, 1 failed\n$/)
     t.match(found.stdout, `asked for ${json}`)
     t.equal(found.status, 1)
-    t.equal(found.last, '21 passed, 1 failed', 'one test, and seven by three tools')
+    t.equal(found.last, '27 passed, 1 failed', 'one test, and nine by three tools')
 
     tool('python3', 'exit 1')
     tool('compute-sanitizer', 'echo "Error: Device not supported"; exit 1')

@@ -6,6 +6,7 @@
 #include "ops/cuda/kernels/attention.h"
 #include "ops/cuda/kernels/inputs.h"
 #include "ops/cuda/kernels/linear.h"
+#include "ops/cuda/room.h"
 #include "random_model.h"
 
 namespace ragdraft::gpu_check {
@@ -108,7 +109,8 @@ void measure_keys(const std::string& model, const model::Config& config, const s
   const Floats q(stream, size_t(kMostAttentionRows) * width), out(stream, size_t(kMostAttentionRows) * width);
   for (const int rows : kAttentionRows) {
     const auto pass = pass_of(stream, rows, depth, memory.get(), layout.page_bytes());
-    ops::cuda::AttentionShape shape{layout.type, {}, config.heads, 1 / std::sqrt(float(config.head_dim)), rows, 1, depth + rows};
+    ops::cuda::AttentionShape shape{layout.type, {}, config.heads, 1 / std::sqrt(float(config.head_dim)), rows, 1,
+                                     ops::cuda::context_bucket(depth + rows)};
     shape.kv = ops::cuda::kv_shape(layout, 0);
     const size_t scratch_bytes = ops::cuda::attention_scratch_bytes(shape);
     const Memory scratch(scratch_bytes);
