@@ -81,10 +81,11 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
   })
 
   t.test('what finds no time is said to be left out', (t) => {
-    const { status, last } = check('--tests', 'gather_wanted', ...small, ...kinds, 'seconds=1', 'runs=200')
+    const { status, last } = check('--tests', 'gather_wanted', ...small, ...kinds, 'seconds=1', 'runs=100')
     t.equal(status, 0)
     t.match(last, /^\d passed, 0 failed$/)
-    t.match(report().skipped, [/no time is left/])
+    const { skipped } = report()
+    t.ok(skipped.length > 0 && skipped.every((what) => /no time is left/.test(what)), skipped.join('\n'))
     t.end()
   })
 

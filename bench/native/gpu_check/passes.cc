@@ -44,12 +44,13 @@ struct Drafter {
   std::string called;
   const Measured* measured;
   std::unique_ptr<Session> session;
-  double step_ms = 0;  // 0: not measured
+  double step_ms;
 };
 
-// Milliseconds of a pass: from its begin to its end, and where others follow it, which hides what the host does between them.
+// Milliseconds of a pass: from its begin to its end, and where others follow it, which hides what the host does between them. 0: not
+// measured.
 struct PassTimes {
-  double waited, followed;
+  double waited = 0, followed = 0;
 };
 
 class Bench {
@@ -61,6 +62,7 @@ class Bench {
   }
 
   void run(const std::string& kv, const Deadline& deadline) {
+    deadline_ = &deadline;
     std::vector<Drafter> drafters = measured_drafters(kv, deadline);
     std::vector<int> depths = options_.depths;
     const std::unique_ptr<Session> session = room_for(kv, depths);
@@ -74,7 +76,7 @@ class Bench {
       if (nested()) measure(target_, sequence, "draft", kv, 1, Precision::kDraft);  // of a drafter in its target's cache
       std::map<int, double> verify_ms;
       for (const int rows : depth == depths.back() ? options_.verify : std::vector<int>{kVerifyRows})
-        if (!deadline.over()) verify_ms[rows] = measure(target_, sequence, "verify", kv, rows, Precision::kFull).followed;
+        if (const PassTimes times = measure(target_, sequence, "verify", kv, rows, Precision::kFull); times.followed > 0) verify_ms[rows] = times.followed;
       rounds(*session, drafters, kv, verify_ms, deadline);
     }
   }
@@ -170,6 +172,11 @@ class Bench {
   PassTimes measure(const Measured& of, kv::Sequence& sequence, const std::string& metric, const std::string& kv, int rows, Precision precision,
                     const std::string& setting = "") {
     const int depth = sequence.length();
+    if (deadline_->over()) {
+      report_.skip(of.name + " " + of.weights + ", " + kv + " KV, " + metric + " of " + std::to_string(rows) + " rows behind " + std::to_string(depth),
+                   "no time is left for it");
+      return {};
+    }
     std::vector<float> logits(bring_logits_ ? size_t(rows) * size_t(of.config.vocab) : 0);
     const auto once = [&] {  // the logits of many rows would be brought in any case
       pass(of, sequence, std::span(tokens_).first(size_t(rows)), std::min(rows, kMaxVerifyRows), precision, bring_logits_ ? logits.data() : nullptr);
@@ -181,7 +188,8 @@ class Bench {
       backend_->wait();
       return seconds_now() - start;
     };
-    PassTimes times{repeated_ms(options_.runs, [&] { return together(1); }), 0};
+    PassTimes times;
+    times.waited = repeated_ms(options_.runs, [&] { return together(1); });
     const bool draft = precision == Precision::kDraft;
     const Roofline line = roofline(of.config, {of.type, draft, kv_type(kv), rows, depth}, report_.peaks());
     Row row{.model = of.name, .metric = metric, .rows = rows, .depth = depth, .weights = of.weights, .kv = kv, .setting = setting,
@@ -212,7 +220,7 @@ class Bench {
         auto session = std::make_unique<Session>(measured.model, std::move(sequence), Precision::kDraft);
         fill(*session, options_.draft_depth);
         const double step_ms = measure(measured, *session->sequence, "draft", kv, 1, Precision::kDraft).followed;
-        drafters.push_back({called, &measured, std::move(session), step_ms});
+        if (step_ms > 0) drafters.push_back({called, &measured, std::move(session), step_ms});
       } catch (const Error& e) {
         if (e.code() != Code::kOutOfMemory) throw;
         report_.skip(what, e.what());
@@ -278,6 +286,7 @@ class Bench {
   const std::shared_ptr<ops::Backend> backend_;
   const Measured target_;
   std::vector<std::unique_ptr<Measured>> others_;
+  const Deadline* deadline_ = nullptr;  // of run()
   const std::vector<TokenId> tokens_;
   bool bring_logits_ = false;  // to the host; else they stay, as in a round of speculation
 };
