@@ -188,6 +188,15 @@ sampling::Rounds* common_rounds(const GenerateRequest& request) {
   return of_target == of_drafter ? of_target : nullptr;
 }
 
+// A guess: a step takes as long as reading the weights.
+double draft_share(const GenerateRequest& request) {
+  if (!request.target || (!request.drafter && !request.shared)) return 1;
+  const Model& drafter = request.shared ? *request.target->model : *request.drafter->model;
+  const ops::Precision precision = request.shared ? request.shared->precision : request.drafter->precision;
+  const int64_t bytes = precision == ops::Precision::kDraft ? drafter.draft_bytes() : drafter.weight_bytes();
+  return double(bytes) / double(request.target->model->weight_bytes());
+}
+
 }  // namespace
 
 std::shared_ptr<Job> read_gguf_job(std::string path, Done<GgufPtr> done) { return std::make_shared<ReadGguf>(std::move(path), std::move(done)); }
@@ -217,6 +226,7 @@ std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(st
     const auto& drafter = request.shared ? request.target : request.drafter;
     request.params.costs = request.target->history->of(drafter->model, kind * kModes + int(request.params.mode));
   }
+  request.params.draft_share = draft_share(request);
   request.params.rounds = common_rounds(request);
   return std::make_shared<Generate>(std::move(request), std::move(on_tokens), std::move(done));
 }

@@ -1,14 +1,15 @@
 #include "spec/cost_model.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace ragdraft::spec {
 namespace {
 
-constexpr int kFirstDraft = 2;   // of the first rounds, while nothing is known
 constexpr int kFirstRounds = 2;  // measured rounds with drafts before costs are trusted: the first one runs cold
 constexpr int kExplore = 8;      // every so many rounds with drafts, a length measured too seldom may be tried
 
+constexpr double kDearRow = 0.5;  // what a row more is taken to cost of a pass over one before it is known: more than anywhere measured
 constexpr double kStale = 0.25;           // what old evidence weighs from then on
 constexpr int kMaxPatience = 512;         // rounds between tries: doubled by a failed one up to this,
 constexpr int kHopefulWait = 2;           // while one in which all went well is repeated soon, with twice the length
@@ -31,26 +32,31 @@ Choice CostModel::standing(const Situation& s, const Outlook& o) {
   const auto draft = [&](int length) { return Choice{Source::kModel, std::min(length, s.limit), 0}; };
   rate_ = o.rate(0);
   if (s.limit <= 0) return {};
-  // Costs first: a draft, one plain step, and a second draft because the first one ran cold.
-  if (draft_samples_ == 0) return draft(kFirstDraft);
+  // Costs first: a plain step, which tells what the answer can bear, a draft, and a second one because the first one ran cold.
   if (!verify_.known(1)) return {};
-  if (draft_samples_ < kFirstRounds) return draft(could_pay(s.bonus_needs_draft) ? kFirstDraft : 1);
+  if (draft_samples_ < kFirstRounds) {
+    for (int length = draft_samples_ + 1; length >= 1; length--) {
+      if (loss_ms(s, length) <= may_lose_ms(s)) return draft(length);
+    }
+    return {};
+  }
 
-  const int length = best(o, s.limit);
+  const int length = best(s, o);
   rate_ = o.rate(length);
   if (length > 0) {
     idle_ = 0;
     if (++busy_ < kExplore) return draft(length);
     busy_ = 0;
     wait_ = patience_ = kMinPatience;  // drafting has lasted
-    const int other = promising(o, s.limit, length);
+    const int other = promising(s, o, length);
     return other > 0 ? draft(other) : Choice{};
   }
   busy_ = 0;
   const bool series = wait_ == kHopefulWait;
-  const int tried = std::min(could_pay(s.bonus_needs_draft) ? probe_length_ : 1, s.limit);
-  const double loss_ms = o.draft_ms[size_t(tried)] - o.draft_ms[0] + o.verify_ms[size_t(tried)] - o.verify_ms[0];
-  if (++idle_ < wait_ || (!series && credit_ms_ < loss_ms)) return {};
+  const bool hopeless = verify_.trusted(kProbeDraft + 1) && !could_pay(s.bonus_needs_draft);
+  const int tried = std::min(hopeless ? 1 : probe_length_, s.limit);
+  const double lost_ms = loss_ms(s, tried);
+  if (++idle_ < wait_ || (!series && credit_ms_ < lost_ms) || lost_ms > may_lose_ms(s)) return {};
   idle_ = 0;
   probing_ = true;
   if (!series) odds_.fade(kStale);  // a series adds up
@@ -76,9 +82,27 @@ double CostModel::Outlook::rate(int length) const {
   return ms > 0 ? tokens[size_t(length)] / ms : tokens[size_t(length)];  // a clock too coarse to see any cost: more tokens are better
 }
 
-int CostModel::best(const Outlook& o, int limit) const {
+// What it takes where nothing is drafted, for each token.
+double CostModel::plain_ms(const Situation& s) const { return verify_.ms(1) + (s.bonus_needs_draft ? draft_.ms(1) : 0); }
+
+double CostModel::may_lose_ms(const Situation& s) const {
+  return s.ledger ? s.ledger->may_lose_ms(plain_ms(s)) : std::numeric_limits<double>::infinity();
+}
+
+// What a draft of so many tokens costs more than a plain step, if none of them stands.
+double CostModel::loss_ms(const Situation& s, int length) const {
+  const double step_ms = draft_.known(1) ? draft_.ms(1) : s.draft_share * verify_.ms(1);
+  return length * step_ms + rows_ms(length) + (s.bonus_needs_draft && !s.looks_ahead ? -step_ms : 0);
+}
+
+// What the target's pass over so many drafts costs more than one over none.
+double CostModel::rows_ms(int length) const {
+  return verify_.sloped() ? verify_.ms(length + 1) - verify_.ms(1) : kDearRow * length * verify_.ms(1);
+}
+
+int CostModel::best(const Situation& s, const Outlook& o) const {
   int best = 0;
-  for (int length = 1; length <= limit; length++) {
+  for (int length = 1; length <= s.limit && loss_ms(s, length) <= may_lose_ms(s); length++) {
     if (o.rate(length) > o.rate(best)) best = length;
   }
   return best;
@@ -86,11 +110,11 @@ int CostModel::best(const Outlook& o, int limit) const {
 
 // A length measured too seldom that could beat `best`; else best. Kernels work in tiles: costs may rise in steps, which no
 // line foresees. Plain decoding is among them, being what everything is compared with.
-int CostModel::promising(const Outlook& o, int limit, int best) const {
+int CostModel::promising(const Situation& s, const Outlook& o, int best) const {
   if (!verify_.trusted(1)) return 0;
   Outlook hopeful = o;
   double most = o.rate(best);
-  for (int length = 1; length <= limit; length++) {
+  for (int length = 1; length <= s.limit && loss_ms(s, length) <= may_lose_ms(s); length++) {
     if (verify_.trusted(length + 1)) continue;
     hopeful.verify_ms[size_t(length)] = verify_.lowest_ms(length + 1);
     if (hopeful.rate(length) <= most) continue;
@@ -127,8 +151,9 @@ double CostModel::going_on(const Outlook& o, int drafted, int limit, int* best) 
 }
 
 int CostModel::extend(const Situation& s, int drafted) const {
-  int best = drafted;
-  going_on(outlook(s), drafted, s.limit, &best);
+  int best = drafted, limit = drafted;
+  while (limit < s.limit && loss_ms(s, limit + 1) <= may_lose_ms(s)) limit++;
+  going_on(outlook(s), drafted, limit, &best);
   return best;
 }
 
@@ -137,7 +162,7 @@ Choice CostModel::with_ngram(const Situation& s, const Outlook& o, const Choice&
   Choice choice = standing;
   double most = 0;
   double reached = 1, tokens = 1;
-  for (int n = 1; n <= std::min(s.proposed, s.ngram_limit); n++) {
+  for (int n = 1; n <= std::min(s.proposed, s.ngram_limit) && rows_ms(n) <= may_lose_ms(s); n++) {
     tokens += reached *= target_agrees_.at(s.match + n - 1);
     const double value = tokens - rate_ * o.verify_ms[size_t(n)];
     if (value <= most) continue;
@@ -149,6 +174,7 @@ Choice CostModel::with_ngram(const Situation& s, const Outlook& o, const Choice&
   double failed = 0;  // value of the ways in which the proposal breaks off early, each by its probability
   reached = 1;
   for (int n = 1, unused; n <= std::min(s.proposed, s.limit - 1); n++) {
+    if (rows_ms(n + 1) + draft_.ms(n + 1) + catch_up_ms > may_lose_ms(s)) break;
     const double stands = agreement(s.match + n - 1);
     failed += reached * (1 - stands) * going_on(o, n, s.limit, &unused);
     reached *= stands;

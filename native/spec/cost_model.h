@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/types.h"
+#include "spec/ledger.h"
 #include "spec/odds.h"
 #include "spec/pass_cost.h"
 
@@ -22,6 +23,8 @@ struct Situation {
   int match = 0, proposed = 0;     // the n-gram proposal: tokens it rests on, and its length 0..16
   int ngram_limit = 0;             // of it, how many the target may check without the drafter
   int behind = 0;                  // tokens that the drafter has to catch up with first
+  double draft_share = 1;          // guess, before anything is measured, at what a draft step costs: of a plain step
+  const Ledger* ledger = nullptr;  // of the answer: no round is chosen whose failure it could not bear; nullptr: it can bear all
 };
 
 struct Choice {
@@ -62,6 +65,8 @@ class CostModel {
   double ngram_acceptance() const { return target_agrees_.mean(); }  // of n-gram tokens, before the target
   double draft_ms() const { return draft_.ms(1); }                   // of one step
   double verify_ms(int rows) const { return verify_.ms(rows); }      // 1..17
+  double estimated_ms(const RoundCost& round) const;                 // what the round should have taken, undisturbed
+  double plain_ms(const Situation& situation) const;                 // a token where nothing is drafted
 
  private:
   static constexpr int kMinPatience = 16;
@@ -76,11 +81,13 @@ class CostModel {
   Choice standing(const Situation& situation, const Outlook& outlook);
   Choice with_ngram(const Situation& situation, const Outlook& outlook, const Choice& standing) const;
   double going_on(const Outlook& outlook, int drafted, int limit, int* best) const;
-  int best(const Outlook& outlook, int limit) const;
-  int promising(const Outlook& outlook, int limit, int best) const;
+  int best(const Situation& situation, const Outlook& outlook) const;
+  int promising(const Situation& situation, const Outlook& outlook, int best) const;
   bool could_pay(bool bonus_needs_draft) const;
   double agreement(int match) const;
-  double estimated_ms(const RoundCost& round) const;
+  double may_lose_ms(const Situation& situation) const;
+  double loss_ms(const Situation& situation, int length) const;
+  double rows_ms(int length) const;
 
   PassCost draft_, verify_;
   DraftOdds odds_;

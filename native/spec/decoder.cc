@@ -63,7 +63,7 @@ struct Decoder::Impl {
   TokenId bonus(int drafted);
   void commit(int kept, std::optional<TokenId> last);
   void learn(const NgramIndex::Proposal& proposal, std::span<const TokenId> drafts, std::span<const TokenId> written);
-  void count(const Choice& choice, const RoundCost& cost, int ngram_accepted);
+  void count(const Choice& choice, const Situation& at, const RoundCost& cost, int ngram_accepted);
   double now_ms() const { return params.now_ms ? params.now_ms() : steady_ms(); }
   bool is_stop(TokenId token) const {
     return std::find(params.stop_tokens.begin(), params.stop_tokens.end(), token) != params.stop_tokens.end();
@@ -74,6 +74,7 @@ struct Decoder::Impl {
   const Plan plan;
   const RowRules rules;
   const std::shared_ptr<CostModel> costs;
+  Ledger ledger;
   Verifier verifier;  // holds the drafter model in mode rag, where it answers alone
   std::optional<Drafter> drafter;
   const bool ngrams_used;
@@ -127,7 +128,7 @@ void Decoder::Impl::round() {
   commit(cost.accepted - (last ? 0 : 1), last);
   learn(proposal, choice.source == Source::kNgram ? std::span<const TokenId>() : drafts, std::span<const TokenId>(text).subspan(before));
   const int agreed = choice.source == Source::kNgram ? cost.accepted : agreement(proposal.tokens.first(size_t(choice.proposal)), drafts);
-  count(choice, cost, agreed);
+  count(choice, at, cost, agreed);
   stats.rounds_on_device += on_device;
 }
 
@@ -202,6 +203,8 @@ Situation Decoder::Impl::situation(const NgramIndex::Proposal& proposal) const {
   Situation at;
   at.bonus_needs_draft = plan.bonus_q;
   at.looks_ahead = rounds != nullptr;
+  at.draft_share = params.draft_share;
+  at.ledger = &ledger;
   at.match = proposal.match;
   at.proposed = int(proposal.tokens.size());
   // Where the law is the target's, its own token says whether the n-gram's stands: the text is that of plain decoding.
@@ -293,8 +296,9 @@ void Decoder::Impl::learn(const NgramIndex::Proposal& proposal, std::span<const 
   costs->record_ngram_written(proposal.match, agreement(proposal.tokens, written), judged(written));
 }
 
-void Decoder::Impl::count(const Choice& choice, const RoundCost& cost, int ngram_accepted) {
+void Decoder::Impl::count(const Choice& choice, const Situation& at, const RoundCost& cost, int ngram_accepted) {
   costs->record(cost);
+  ledger.add(cost.accepted + 1, costs->estimated_ms(cost), costs->plain_ms(at));
   stats.rounds++;
   stats.rounds_by_source[size_t(choice.source)]++;
   stats.ngram_proposed += choice.proposal;

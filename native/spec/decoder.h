@@ -37,6 +37,7 @@ struct DecodeParams {
   // for each, as long as sampling is by temperature alone and `confidence`, which asks after each draft, is 0. Outlives the decoder.
   sampling::Rounds* rounds = nullptr;
   std::shared_ptr<CostModel> costs;    // what earlier answers measured, and this one will; nullptr: nothing is known
+  double draft_share = 1;              // guess at what a draft step costs, of a plain step's time: decides when the first draft is tried
   std::function<double()> now_ms;      // empty: the steady clock
 };
 void validate(const DecodeParams& params);  // throws kInvalidArgument

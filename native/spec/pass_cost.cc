@@ -16,6 +16,7 @@ void Duration::add(double ms) {
 }
 
 void PassCost::add(int rows, double ms) {
+  if (!known(rows)) counts_++;
   by_rows_[size_t(rows)].add(ms);
 
   // More rows are never cheaper: what a longer pass took bounds a shorter one, which undoes most outliers.

@@ -30,6 +30,8 @@ class PassCost {
   bool known(int rows) const { return by_rows_[size_t(rows)].known(); }
   bool trusted(int rows) const { return by_rows_[size_t(rows)].trusted(); }
 
+  bool sloped() const { return counts_ > 1; }  // whether passes of two row counts were measured
+
   // Between and beyond measured row counts: straight lines that never fall. 0 before any measurement.
   double ms(int rows) const { return ms_[size_t(rows)]; }
   // What a pass costs at least, as far as it is known for sure.
@@ -38,6 +40,7 @@ class PassCost {
  private:
   std::array<Duration, kMaxVerifyRows + 1> by_rows_{};
   std::array<double, kMaxVerifyRows + 1> ms_{};
+  int counts_ = 0;  // row counts measured
 };
 
 }  // namespace ragdraft::spec

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 #include <random>
+#include <string>
+#include <utility>
 
 #include "tap.h"
 
@@ -166,7 +168,7 @@ TEST("a drafter that pays only in long drafts is found again, although the short
     machine.acceptance = 0.98;
     mean += play(chooser, machine, 2000, seed + 100, 0.05).tokens_per_ms() / machine.tokens_per_ms(machine.best()) / 20;
   }
-  CHECK_MSG(mean > 0.93, std::to_string(mean));  // plain decoding: 0.73
+  CHECK_MSG(mean > 0.92, std::to_string(mean));  // plain decoding: 0.73
 }
 
 TEST("the speed is within 10 % of the best fixed length, for straight, stepped and flat costs of rows, disturbed or not") {
@@ -204,6 +206,134 @@ TEST("lengths never exceed the limit of a round") {
   }
   CostModel none;
   CHECK(share(play(none, machine, 50, 1, 0, 0).lengths, [](int n) { return n == 0; }) == 1);
+}
+
+namespace {
+
+// An answer of at least `tokens` tokens, in units of plain decoding's speed. acceptance: of a draft, by its place in the answer.
+double answer_speed(CostModel& model, const Machine& machine, int tokens, const std::function<double(int)>& acceptance, uint64_t seed,
+                    double noise, const Situation& round = {}) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> uniform;
+  Ledger ledger;
+  const double plain_ms = machine.verify_ms(1) + (machine.bonus_needs_draft ? machine.draft_ms : 0);
+  double ms = 0;
+  int written = 0;
+  while (written < tokens) {
+    Situation at = round;
+    at.limit = std::min(16, tokens - written - 1);
+    at.ngram_limit = std::min(at.proposed, at.limit);
+    at.bonus_needs_draft = machine.bonus_needs_draft;
+    at.looks_ahead = machine.looks_ahead;
+    at.draft_share = machine.draft_ms / machine.verify_ms(1);
+    at.ledger = &ledger;
+    const Choice choice = model.choose(at);
+    RoundCost cost{.drafted = choice.source == Source::kCascade ? 1 : choice.length, .by_ngram = choice.source == Source::kNgram};
+    if (!cost.by_ngram) {
+      while (cost.accepted < cost.drafted && uniform(random) < acceptance(written + cost.accepted)) cost.accepted++;
+    }
+    const bool bonus = machine.bonus_needs_draft && (machine.looks_ahead || cost.accepted == cost.drafted);
+    if (choice.source == Source::kCascade) cost.check_rows = choice.proposal + 1;  // the first proposed token is wrong
+    else if (!cost.by_ngram) cost.draft_steps = cost.drafted;
+    cost.draft_steps += bonus;
+    const double draft_ms = cost.draft_steps * machine.draft_ms, verify_ms = machine.verify_ms(cost.drafted + 1);
+    const double check_ms = cost.check_rows > 0 ? machine.draft_ms * machine.verify_ms(cost.check_rows) / machine.verify_ms(1) : 0;
+    const auto measured = [&](double ms) { return ms * (1 + 0.05 * uniform(random) + (uniform(random) < noise ? 20 * uniform(random) : 0)); };
+    cost.draft_ms = measured(draft_ms);
+    cost.check_ms = measured(check_ms);
+    cost.verify_ms = measured(verify_ms);
+    model.record(cost);
+    if (at.proposed > 0) model.record_ngram_written(at.match, 0, 1);
+    if (at.proposed > 0 && cost.drafted > 0 && !cost.by_ngram) model.record_ngram_drafted(at.match, 0, 1);
+    ledger.add(cost.accepted + 1, model.estimated_ms(cost), model.plain_ms(at));
+    ms += draft_ms + check_ms + verify_ms;
+    written += cost.accepted + 1;
+  }
+  return written * plain_ms / ms;
+}
+
+using Rows = std::function<double(int)>;
+// Of a pass over n rows. A row more costs at most half a pass: more than on any machine measured.
+const std::vector<std::pair<const char*, Rows>> kRowCosts{
+    {"flat", [](int) { return 10.0; }},           {"slight", [](int n) { return 9.7 + 0.3 * n; }},
+    {"a fifth", [](int n) { return 8 + 2.0 * n; }}, {"stepped", [](int n) { return 10.0 + 6 * ((n - 1) / 4); }},
+    {"a jump", [](int n) { return n == 1 ? 10.0 : 14 + 0.5 * n; }}, {"steep", [](int n) { return 5 + 5.0 * n; }}};
+
+}  // namespace
+
+// The promise of automatic draft lengths. Means over seeds: what luck takes from one answer it gives another; a drafter that is always
+// wrong leaves nothing to luck.
+TEST("no automatic draft length is slower than 0.97 of plain decoding: answers of 50, 300 and 2000 tokens, the first ones and the next") {
+  constexpr int kSeeds = 12;
+  double least = 2, sum = 0;
+  int cases = 0;
+  for (const int tokens : {50, 300, 2000}) {
+    const auto constant = [](double a) { return [a](int) { return a; }; };
+    const auto fails_half_way = [&](double a) { return [a, tokens](int at) { return at < tokens / 2 ? a : 0.0; }; };
+    const std::vector<std::pair<std::string, std::function<double(int)>>> acceptances{
+        {"0", constant(0)},     {".1", constant(0.1)}, {".3", constant(0.3)},          {".6", constant(0.6)},
+        {".9", constant(0.9)}, {".6, then 0", fails_half_way(0.6)}, {".9, then 0", fails_half_way(0.9)}};
+    for (const auto& [rows, verify_ms] : kRowCosts) {
+      for (const double draft_ms : {0.5, 2.0, 5.5, 8.0, 10.0, 20.0}) {
+        for (const int law : {0, 1, 2}) {
+          const Machine machine{.draft_ms = draft_ms, .verify_ms = verify_ms, .bonus_needs_draft = law > 0, .looks_ahead = law > 1};
+          for (const double noise : {0.0, 0.05}) {
+            for (const auto& [name, acceptance] : acceptances) {
+              double first = 0, second = 0;
+              for (uint64_t seed = 1; seed <= kSeeds; seed++) {
+                CostModel model;
+                first += answer_speed(model, machine, tokens, acceptance, seed, noise) / kSeeds;
+                second += answer_speed(model, machine, tokens, acceptance, seed + 100, noise) / kSeeds;
+              }
+              for (const double speed : {first, second}) {
+                CHECK_MSG(speed >= 0.97, std::to_string(speed) + ": " + std::to_string(tokens) + " tokens, rows " + rows + ", draft " +
+                                             std::to_string(draft_ms) + ", law " + std::to_string(law) + ", noise " +
+                                             std::to_string(noise) + ", acceptance " + name);
+                least = std::min(least, speed);
+                sum += speed;
+                cases++;
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  CHECK_MSG(least < 1 && sum / cases > 1.1, std::to_string(sum / cases));  // it drafts, and where it pays it gains
+}
+
+TEST("nor is an answer whose question finds a good drafter useless, nor one whose n-grams are all wrong") {
+  for (const auto& [rows, verify_ms] : kRowCosts) {
+    for (const double draft_ms : {0.5, 2.0, 5.5, 10.0}) {
+      for (const bool bonus : {false, true}) {
+        const Machine machine{.draft_ms = draft_ms, .verify_ms = verify_ms, .bonus_needs_draft = bonus};
+        double after = 0, wrong_short = 0, wrong = 0;
+        constexpr int kSeeds = 12;
+        for (uint64_t seed = 1; seed <= kSeeds; seed++) {
+          CostModel fallen, quoting;
+          answer_speed(fallen, machine, 300, [](int) { return 0.95; }, seed, 0.05);
+          const auto never = [](int) { return 0.0; };
+          after += answer_speed(fallen, machine, 50, never, seed + 10, 0.05) / kSeeds;
+          const Situation proposals{.match = 20, .proposed = 16};
+          wrong_short += answer_speed(quoting, machine, 50, never, seed, 0, proposals) / kSeeds;
+          wrong += answer_speed(quoting, machine, 300, never, seed + 10, 0, proposals) / kSeeds;
+        }
+        for (const double speed : {after, wrong_short, wrong})
+          CHECK_MSG(speed >= 0.97, std::to_string(speed) + ", rows " + rows + ", draft " + std::to_string(draft_ms));
+      }
+    }
+  }
+}
+
+TEST("a ledger lets an answer lose 3 % of plain decoding's time, of 47 tokens in advance, and what drafting gained") {
+  Ledger ledger;
+  CHECK(std::abs(ledger.may_lose_ms(10) - 14) < 1e-9);
+  ledger.add(1, 20, 10);
+  CHECK(std::abs(ledger.may_lose_ms(10) - 4) < 1e-9);
+  ledger.add(3, 15, 10);
+  CHECK(std::abs(ledger.may_lose_ms(10) - 19) < 1e-9);
+  ledger.add(96, 960, 10);
+  CHECK(std::abs(ledger.may_lose_ms(10) - 35) < 1e-9);
 }
 
 namespace {
