@@ -59,6 +59,8 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
         [undefined, 0, true, false],
         ['nested 4-bit', 1, true, true],
         ['nested 4-bit', 10, true, true],
+        ['nested 4-bit, exact', 10, true, true],
+        ['nested 4-bit, paper', 10, true, true],
       ],
     )
     t.match(stdout, /tiny Q8_0, q8 KV, round, 10 by nested 4-bit/)

@@ -6,6 +6,7 @@
 #include "ops/cuda/kernels/attention.h"
 #include "ops/cuda/kernels/inputs.h"
 #include "ops/cuda/kernels/linear.h"
+#include "ops/cuda/kernels/rope.h"
 #include "ops/cuda/room.h"
 #include "random_model.h"
 
@@ -93,7 +94,18 @@ void measure_group(const std::string& model, const std::string& type_name, const
     }
 }
 
-// Keys and values of one layer, all alike and not zero.
+// Keys and values of 64 random tokens, again and again to the last page.
+void fill_pages(gpu::Stream& stream, const kv::KvLayout& layout, std::byte* pages, size_t count) {
+  const size_t width = size_t(layout.kv_heads) * size_t(layout.head_dim), pairs = size_t(layout.head_dim) / 2;
+  const Floats k(stream, kPageTokens * width), v(stream, kPageTokens * width), angles(stream, kPageTokens * 2 * pairs);
+  const auto pass = pass_of(stream, kPageTokens, 0, pages, layout.page_bytes());
+  const ops::cuda::RopeShape rope{nullptr, int(pairs), 1, false};  // angles that are none serve as well
+  for (int layer = 0; layer < layout.layers; layer++)
+    ops::cuda::rope_append(stream, pass->get(), rope, angles.get(), layout.type, ops::cuda::kv_shape(layout, layer), 0, kPageTokens, nullptr, k.get(), v.get());
+  for (size_t i = 1; i < count; i++) stream.on_device(pages + i * layout.page_bytes(), pages, layout.page_bytes());
+  stream.synchronize();
+}
+
 void measure_keys(const std::string& model, const model::Config& config, const std::string& kv, int depth, const Options& options,
                   Listener& report) {
   const size_t pages = size_t(depth + kMostAttentionRows + kPageTokens - 1) / kPageTokens;
@@ -103,7 +115,7 @@ void measure_keys(const std::string& model, const model::Config& config, const s
   layout.layers = int(std::clamp<size_t>((size_t(options.cold_mebibytes) << 20) / layer_bytes + 1, 2, 16));
   gpu::Stream stream;
   const Memory memory(pages * layout.page_bytes());
-  stream.fill(memory.get(), 0x3c, pages * layout.page_bytes());
+  fill_pages(stream, layout, memory.get(), pages);
 
   const size_t width = size_t(config.heads) * size_t(config.head_dim);
   const Floats q(stream, size_t(kMostAttentionRows) * width), out(stream, size_t(kMostAttentionRows) * width);

@@ -231,27 +231,34 @@ class Bench {
     return drafters;
   }
 
-  // A plain step, and rounds of one draft less than each verify that was measured.
+  // A plain step, and rounds of one draft less than each verify that was measured; by the first drafter in the modes with transfer too.
   void rounds(Session& session, std::vector<Drafter>& drafters, const std::string& kv, const std::map<int, double>& verify_ms,
               const Deadline& deadline) {
     const int depth = session.sequence->length();
     const auto limit = [&](const Measured& of, int rows, int depth, bool draft) {
       return roofline(of.config, {of.type, draft, kv_type(kv), rows, depth}, report_.peaks()).ms;
     };
-    const auto add = [&](Drafter* drafter, int drafts, double apart_ms) {
-      const std::string by = drafter ? drafter->called : "";
+    // steps: of the drafter.
+    const auto add = [&](Drafter* drafter, int drafts, int steps, double verify_ms, spec::Mode mode = spec::Mode::kLossless,
+                         const char* mode_name = "") {
+      const std::string by = drafter ? drafter->called + mode_name : "";
       if (deadline.over()) return report_.skip(name_of(kv, depth) + ", rounds" + (drafter ? " by " + by : ""), "no time is left for it");
       Row row{.model = target_.name, .metric = "round", .rows = drafts + 1, .depth = depth, .weights = target_.weights, .kv = kv, .setting = by,
-              .runs = options_.runs, .apart_ms = apart_ms};
-      row.ms = RoundBench(session, drafter ? drafter->session.get() : nullptr).round_ms(drafts, options_.runs);
+              .runs = options_.runs, .apart_ms = drafter ? steps * drafter->step_ms + verify_ms : 0};
+      row.ms = RoundBench(session, drafter ? drafter->session.get() : nullptr).round_ms(drafts, options_.runs, mode);
       row.limit_ms = limit(target_, drafts + 1, depth, false);
-      if (drafter) row.limit_ms += drafts * limit(*drafter->measured, 1, options_.draft_depth, true);
+      if (drafter) row.limit_ms += steps * limit(*drafter->measured, 1, options_.draft_depth, true);
       report_.add(row);
     };
-    add(nullptr, 0, 0);
+    add(nullptr, 0, 0, 0);
     for (Drafter& drafter : drafters)
       for (const auto& [rows, ms] : verify_ms)
-        if (rows > 1 && rows <= kMaxVerifyRows) add(&drafter, rows - 1, (rows - 1) * drafter.step_ms + ms);
+        if (rows > 1 && rows <= kMaxVerifyRows) add(&drafter, rows - 1, rows - 1, ms);
+    const auto verify = verify_ms.find(kVerifyRows);
+    if (drafters.empty() || verify == verify_ms.end()) return;
+    // `exact` drafts one token more: it cannot wait to see whether it needs it.
+    add(&drafters.front(), kVerifyRows - 1, kVerifyRows, verify->second, spec::Mode::kExact, ", exact");
+    add(&drafters.front(), kVerifyRows - 1, kVerifyRows - 1, verify->second, spec::Mode::kPaper, ", paper");
   }
 
   // What must hold whatever the shape: a verify is as many decodes, bit for bit, and gives numbers; greedy rounds write the text of decodes.

@@ -24,7 +24,8 @@ class WeightPool {
 
 int64_t largest_matrix(const model::Config& config);  // elements
 
-// Throws kOutOfMemory, kUnsupportedModel: the backend does not multiply weights of this type.
+// pool: outlives the model where the backend reads weights in their file, as those of the CPU do. Throws kOutOfMemory, kUnsupportedModel:
+// the backend does not multiply weights of this type.
 std::shared_ptr<model::Transformer> random_model(const model::Config& config, const WeightPool& pool, std::shared_ptr<ops::Backend> backend);
 
 }  // namespace ragdraft::gpu_check

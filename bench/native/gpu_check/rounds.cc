@@ -27,21 +27,21 @@ class Restored {
 
 }  // namespace
 
-spec::DecodeParams RoundBench::params(int drafts) const {
+spec::DecodeParams RoundBench::params(int drafts, spec::Mode mode) const {
   spec::DecodeParams params;
-  params.mode = drafts > 0 ? spec::Mode::kLossless : spec::Mode::kPlain;
+  params.mode = drafts > 0 ? mode : spec::Mode::kPlain;
   params.draft_length = drafts;
   params.ngram = false;
   params.rounds = target_.model->rounds();
   return params;
 }
 
-double RoundBench::round_ms(int drafts, int runs) {
+double RoundBench::round_ms(int drafts, int runs, spec::Mode mode) {
   check(drafts == 0 || drafter_, Code::kInternal, "drafts without a drafter");
   engine::SequenceModel target(target_, never_);
   std::unique_ptr<engine::SequenceModel> drafter;
   if (drafts > 0) drafter = std::make_unique<engine::SequenceModel>(*drafter_, never_);
-  spec::DecodeParams params = this->params(drafts);
+  spec::DecodeParams params = this->params(drafts, mode);
   params.sampling.temperature = 1;
   return repeated_ms(runs, [&] {
     const Restored target_as_it_is(&target_), drafter_as_it_is(drafter_);
@@ -60,7 +60,7 @@ std::vector<TokenId> RoundBench::text(int drafts, int tokens) {
   engine::SequenceModel target(target_, never_);
   std::unique_ptr<engine::SequenceModel> drafter;
   if (drafts > 0) drafter = std::make_unique<engine::SequenceModel>(*drafter_, never_);
-  spec::DecodeParams params = this->params(drafts);
+  spec::DecodeParams params = this->params(drafts, spec::Mode::kLossless);
   params.sampling.temperature = 0;
   params.max_tokens = tokens;
   spec::Decoder decoder(&target, {kLastOfPrompt}, drafter.get(), drafter ? std::vector<TokenId>{kLastOfPrompt} : std::vector<TokenId>{}, params);

@@ -16,15 +16,15 @@ class RoundBench {
   // drafter: nullptr for plain steps alone. Both are on one backend, which has Rounds; they outlive this, and end as they began.
   RoundBench(engine::Session& target, engine::Session* drafter) : target_(target), drafter_(drafter) {}
 
-  // Median milliseconds of a round of `drafts` drafts, sampled and lossless, from its call until the host has its tokens. 0: a plain step.
+  // Median milliseconds of a round of `drafts` drafts, sampled, from its call until the host has its tokens. 0: a plain step, in any mode.
   // Each begins behind the same contexts. Throws kInternal: the round did not go on on the device.
-  double round_ms(int drafts, int runs);
+  double round_ms(int drafts, int runs, spec::Mode mode = spec::Mode::kLossless);
 
   // A greedy text of rounds of so many drafts, or of plain steps.
   std::vector<TokenId> text(int drafts, int tokens);
 
  private:
-  spec::DecodeParams params(int drafts) const;
+  spec::DecodeParams params(int drafts, spec::Mode mode) const;
   engine::Session& target_;
   engine::Session* const drafter_;
   const std::atomic<bool> never_{false};

@@ -25,6 +25,15 @@ bool is_shown(const Row& row) {
   return row.setting.empty() && (row.metric == "decode" || row.metric == "draft" || (row.metric == "verify" && row.rows == kRoundRows));
 }
 
+std::string kind_of(const Row& row) {
+  char text[80];
+  if (row.metric == "verify") std::snprintf(text, sizeof text, "verify(%d)", row.rows);
+  else if (row.metric == "round" && row.rows == 1) std::snprintf(text, sizeof text, "round, no drafts");
+  else if (row.metric == "round") std::snprintf(text, sizeof text, "round, %d by %s", row.rows - 1, row.setting.c_str());
+  else return row.metric;
+  return text;
+}
+
 const DerivedPass* derived_of(const Row& row) {
   if (row.model != kDerivedModel || !row.setting.empty()) return nullptr;
   for (const DerivedPass& pass : kDerivedPasses)
@@ -50,10 +59,7 @@ void print_passes(const std::vector<Row>& rows, std::FILE* out) {
   for (const Line& line : order) {
     const Cells& cells = lines[line];
     const Row& any = *cells.begin()->second;
-    std::string name = any.model + " " + any.weights + ", " + any.kv + " KV, " + any.metric;
-    if (any.metric == "verify") name += "(" + std::to_string(any.rows) + ")";
-    if (any.metric == "round" && any.rows == 1) name += ", no drafts";
-    if (any.metric == "round" && any.rows > 1) name.append(", ").append(std::to_string(any.rows - 1)).append(" by ").append(any.setting);
+    const std::string name = any.model + " " + any.weights + ", " + any.kv + " KV, " + kind_of(any);
     std::fprintf(out, "%-72s", name.c_str());
     for (const int depth : depths) {
       const auto cell = cells.find(depth);
@@ -73,7 +79,7 @@ void print_passes(const std::vector<Row>& rows, std::FILE* out) {
   }
 }
 
-// Of every model, types and drafter, behind the longest context that has rounds of several lengths.
+// Of every model, types and drafter with rounds of several lengths, behind the longest context.
 void print_speedups(const std::vector<Row>& rows, std::FILE* out) {
   std::vector<const Row*> drafters;
   for (const Row& row : rows) {
@@ -91,6 +97,7 @@ void print_speedups(const std::vector<Row>& rows, std::FILE* out) {
     const auto plain = rows_of(rows, row->model, "round", row->weights, row->kv, "", row->depth);
     if (plain.empty()) continue;
     const auto rounds = rows_of(rows, row->model, "round", row->weights, row->kv, row->setting, row->depth);
+    if (rounds.size() < 2) continue;
     const std::string name = row->model + " " + row->weights + ", " + row->kv + " KV, by " + row->setting + ", behind " + std::to_string(row->depth);
     std::fprintf(out, "%-72s", name.c_str());
     for (const double acceptance : kAcceptances) {
