@@ -43,6 +43,8 @@
 #define RAGDRAFT_HAS_TILES (RAGDRAFT_ISA_LEVEL == 5 || RAGDRAFT_ISA_LEVEL == 6)
 #define RAGDRAFT_HAS_BF16 (RAGDRAFT_ISA_LEVEL == 3 || RAGDRAFT_HAS_TILES)
 #define RAGDRAFT_HAS_AVX512 (RAGDRAFT_ISA_LEVEL == 2 || RAGDRAFT_HAS_BF16)
+// Products of bf16 without tiles: AMD's processors since Zen 4. Their prefetchers keep less of a stream on its way than Intel's.
+#define RAGDRAFT_IS_ZEN (RAGDRAFT_ISA_LEVEL == 3)
 
 // Before a loop whose trip count is a small constant: RAGDRAFT_UNROLL keeps arrays of vectors that it indexes in registers,
 // RAGDRAFT_NO_UNROLL keeps the compiler from merging its rounds into one that needs more registers than there are.
