@@ -56,6 +56,13 @@ inline std::vector<float> product_of(const PackedMatrix& m, const std::vector<fl
   return y.read(stream);
 }
 
+// Rows of x, each of `columns`, in this order.
+inline std::vector<float> rows_of(const std::vector<float>& x, int64_t columns, const std::vector<int>& rows) {
+  std::vector<float> chosen;
+  for (const int row : rows) chosen.insert(chosen.end(), x.begin() + row * columns, x.begin() + (row + 1) * columns);
+  return chosen;
+}
+
 inline bool same_bits(const float* a, const float* b, size_t count) { return std::memcmp(a, b, count * sizeof(float)) == 0; }
 
 }  // namespace testing

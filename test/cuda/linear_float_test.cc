@@ -17,6 +17,7 @@ using testing::DType;
 using testing::PackedMatrix;
 using testing::product_of;
 using testing::RandomMatrix;
+using testing::rows_of;
 using testing::same_bits;
 
 namespace {
@@ -48,12 +49,6 @@ std::vector<float> reference(const RandomMatrix& m, const std::vector<float>& x,
   input.values = x.data();
   ops::ref::linear({&task, 1}, input, rows, ops::Precision::kFull);
   return y;
-}
-
-std::vector<float> rows_of(const std::vector<float>& x, int64_t columns, const std::vector<int>& rows) {
-  std::vector<float> chosen;
-  for (const int row : rows) chosen.insert(chosen.end(), x.begin() + row * columns, x.begin() + (row + 1) * columns);
-  return chosen;
 }
 
 }  // namespace

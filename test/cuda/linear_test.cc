@@ -21,6 +21,7 @@ using testing::multiply;
 using testing::PackedMatrix;
 using testing::product_of;
 using testing::RandomMatrix;
+using testing::rows_of;
 using testing::same_bits;
 
 namespace {
@@ -119,35 +120,38 @@ TEST("the numbers that products are compared with are those of the oracle") {
 }
 
 TEST("integer products agree with f64 sums of the same bytes, Q8_0 also by its upper halves, in every order") {
-  constexpr int kRows = 19;
+  struct Shape {
+    int64_t outputs, groups;
+    int rows;
+  };
   for (const DType type : kIntegers)
-    for (const auto& [outputs, least_groups] : {std::pair<int64_t, int64_t>{150, 9}, {32, 2}, {7, 1}, {48, 36}}) {
+    for (const auto& [outputs, least_groups, rows] : {Shape{150, 9, 19}, {32, 2, 19}, {7, 1, 19}, {48, 36, 19}, {150, 17, 70}, {7, 1, 130}}) {
       const int64_t groups = groups_of(type, least_groups);
       const RandomMatrix m = testing::random_matrix(type, outputs, groups * kGroup, uint32_t(outputs));
-      const std::vector<float> x = testing::random_floats(size_t(kRows * m.columns), 1);
+      const std::vector<float> x = testing::random_floats(size_t(rows * m.columns), 1);
       // A product of scales and one fma a term, two roundings each, at most two terms a group; the sums of eight warps.
       const int64_t terms = tensor::info(type).block_elements > kGroup ? 2 * groups : groups;
       const double tolerance = double(terms + 12) * std::ldexp(1.0, -24);
-      testing::for_all_orders([&, outputs = outputs](const std::string& order) {
+      testing::for_all_orders([&, outputs = outputs, rows = rows](const std::string& order) {
         const PackedMatrix packed(m);
         for (const bool draft : {false, true}) {
           if (draft && type != DType::kQ8_0) continue;
-          const std::vector<float> y = product_of(packed, x, kRows, draft);
+          const std::vector<float> y = product_of(packed, x, rows, draft);
           int wrong = 0;
-          for (int r = 0; r < kRows; r++)
+          for (int r = 0; r < rows; r++)
             for (int64_t o = 0; o < outputs; o++) {
               const Exact expected = exact_product(m, o, x.data() + r * m.columns, draft);
               wrong += !(std::fabs(double(y[size_t(r * outputs + o)]) - expected.sum) <= tolerance * expected.magnitude);
             }
           CHECK_MSG(wrong == 0, name_of(type) + ' ' + order + (draft ? " draft " : " full ") + std::to_string(outputs) +
-                                    " outputs: " + std::to_string(wrong));
+                                    " outputs, " + std::to_string(rows) + " rows: " + std::to_string(wrong));
         }
       });
     }
 }
 
-TEST("a row's bits do not depend on the rows beside it: 1 to 17 rows, and 40 in blocks of 24; a draft reads what is not Q8_0 in full") {
-  constexpr int kRows = 40;
+TEST("a row's bits do not depend on the rows beside it: 1 to 25, 40, 64, 65, 128 and 150 rows, in other places and alone") {
+  constexpr int kRows = 150;
   for (const DType type : kIntegers) {
     const RandomMatrix m = testing::random_matrix(type, 70, groups_of(type, 23) * kGroup, 2);
     const std::vector<float> x = testing::random_floats(size_t(kRows * m.columns), 3);
@@ -156,41 +160,47 @@ TEST("a row's bits do not depend on the rows beside it: 1 to 17 rows, and 40 in 
     for (const bool draft : {false, true}) {
       const std::vector<float> all = product_of(packed, x, kRows, draft);
       if (!draft) full = all;
-      else CHECK(same_bits(all.data(), full.data(), full.size()) == (type != DType::kQ8_0));
+      else CHECK(same_bits(all.data(), full.data(), full.size()) == (type != DType::kQ8_0));  // others are read in full
       if (draft && type != DType::kQ8_0) continue;
-      for (int rows = 1; rows <= 17; rows++)
+      std::vector<int> counts = {40, 64, 65, 128};
+      for (int rows = 1; rows <= 25; rows++) counts.push_back(rows);
+      for (const int rows : counts)
         CHECK_MSG(same_bits(product_of(packed, x, rows, draft).data(), all.data(), size_t(rows * m.rows)), name_of(type) + std::to_string(rows));
-      const std::vector<float> last(x.end() - m.columns, x.end());
-      CHECK(same_bits(product_of(packed, last, 1, draft).data(), all.data() + (kRows - 1) * m.rows, size_t(m.rows)));
+      for (const auto& chosen : {std::vector<int>{149}, {140, 3, 77}, {8, 0, 149, 9, 130, 131, 132, 133, 134, 17, 5}}) {
+        const std::vector<float> y = product_of(packed, rows_of(x, m.columns, chosen), int(chosen.size()), draft);
+        for (size_t i = 0; i < chosen.size(); i++)
+          CHECK_MSG(same_bits(y.data() + int64_t(i) * m.rows, all.data() + chosen[i] * m.rows, size_t(m.rows)), name_of(type) + std::to_string(chosen[i]));
+      }
     }
   }
 }
 
 TEST("products of one launch are those of their own, of one type or of several; bias is added, then what accumulates") {
-  constexpr int kRows = 5;
   constexpr int64_t kColumns = 256;
-  const std::vector<float> x = testing::random_floats(kRows * kColumns, 4), bias = testing::random_floats(33, 5);
-  const DeviceArray<float> device_bias(bias);
-  const std::vector<float> before = testing::random_floats(kRows * 33, 6);
-  for (const auto& [of_first, of_second, of_third] :
-       {std::array{DType::kQ8_0, DType::kQ8_0, DType::kQ8_0}, {DType::kQ4_K, DType::kQ4_K, DType::kQ6_K}, {DType::kQ5_K, DType::kQ4_0, DType::kQ5_K}}) {
-    const PackedMatrix first(testing::random_matrix(of_first, 100, kColumns, 100));
-    const PackedMatrix second(testing::random_matrix(of_second, 33, kColumns, 33));
-    const PackedMatrix third(testing::random_matrix(of_third, 1, kColumns, 1));
-    testing::for_all_orders([&](const std::string& order) {
-      gpu::Stream stream;
-      const DeviceArray<float> y1(kRows * 100), y2(before), y3(kRows);
-      const std::vector<Product> products = {{first.weights, nullptr, y1.get(), false},
-                                             {second.weights, device_bias.get(), y2.get(), true},
-                                             {third.weights, nullptr, y3.get(), false}};
-      multiply(stream, products, x.data(), kRows, false);
-      CHECK_MSG(same_bits(y1.read(stream).data(), product_of(first, x, kRows, false).data(), kRows * 100), order);
-      CHECK_MSG(same_bits(y3.read(stream).data(), product_of(third, x, kRows, false).data(), kRows), order);
-      std::vector<float> expected = product_of(second, x, kRows, false);
+  for (const int rows : {5, 70})
+    for (const auto& [of_first, of_second, of_third] :
+         {std::array{DType::kQ8_0, DType::kQ8_0, DType::kQ8_0}, {DType::kQ4_K, DType::kQ4_K, DType::kQ6_K}, {DType::kQ5_K, DType::kQ4_0, DType::kQ5_K}}) {
+      const std::vector<float> x = testing::random_floats(size_t(rows * kColumns), 4), bias = testing::random_floats(33, 5);
+      const std::vector<float> before = testing::random_floats(size_t(rows * 33), 6);
+      const DeviceArray<float> device_bias(bias);
+      const PackedMatrix first(testing::random_matrix(of_first, 100, kColumns, 100));
+      const PackedMatrix second(testing::random_matrix(of_second, 33, kColumns, 33));
+      const PackedMatrix third(testing::random_matrix(of_third, 1, kColumns, 1));
+      const std::vector<float> alone = product_of(first, x, rows), last = product_of(third, x, rows);
+      std::vector<float> expected = product_of(second, x, rows);
       for (size_t i = 0; i < expected.size(); i++) expected[i] = before[i] + (expected[i] + bias[i % 33]);
-      CHECK_MSG(same_bits(y2.read(stream).data(), expected.data(), expected.size()), order);
-    });
-  }
+      testing::for_all_orders([&, rows = rows](const std::string& order) {
+        gpu::Stream stream;
+        const DeviceArray<float> y1(alone.size()), y2(before), y3(last.size());
+        const std::vector<Product> products = {{first.weights, nullptr, y1.get(), false},
+                                               {second.weights, device_bias.get(), y2.get(), true},
+                                               {third.weights, nullptr, y3.get(), false}};
+        multiply(stream, products, x.data(), rows, false);
+        CHECK_MSG(same_bits(y1.read(stream).data(), alone.data(), alone.size()), order);
+        CHECK_MSG(same_bits(y2.read(stream).data(), expected.data(), expected.size()), order);
+        CHECK_MSG(same_bits(y3.read(stream).data(), last.data(), last.size()), order);
+      });
+    }
 }
 
 TEST("an input that is not finite shows in every output of its row, and in no other row") {

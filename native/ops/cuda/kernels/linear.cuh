@@ -23,17 +23,16 @@ struct GroupInput {
   float2 scales{};  // of the rows of c[0] and c[1], which are those of c[2] and c[3] as well
   int2 sums{};      // of the same rows
 
-  // at: tile * groups + group; rows: of the tile.
+  // The group's part of the arrays of Inputs, wherever it lies; rows: of the tile that are there.
   template <bool kSums>
-  __device__ void load(const Inputs& inputs, int64_t at, int lane, int rows) {
-    if (lane / 4 < rows) bytes = static_cast<const uint2*>(inputs.values)[at * 32 + lane];
+  __device__ void load(const uint2* values, const float* row_scales, const int32_t* row_sums, int lane, int rows) {
+    if (lane / 4 < rows) bytes = values[lane];
     const int row = lane % 4 * 2;
     if (row >= rows) return;
-    scales = *reinterpret_cast<const float2*>(inputs.scales + at * kTileRows + row);
+    scales = *reinterpret_cast<const float2*>(row_scales + row);
     if constexpr (!kSums) return;
-    const int32_t* halves = inputs.sums + at * 2 * kTileRows + row;
-    // Unsigned, so that it may overflow: of the row behind an odd last one it is whatever lies there.
-    const uint2 first = *reinterpret_cast<const uint2*>(halves), second = *reinterpret_cast<const uint2*>(halves + kTileRows);
+    // Unsigned, so that it may overflow: of rows behind the last one it is whatever lies there.
+    const uint2 first = *reinterpret_cast<const uint2*>(row_sums + row), second = *reinterpret_cast<const uint2*>(row_sums + kTileRows + row);
     sums = int2{int(first.x + second.x), int(first.y + second.y)};
   }
 };
@@ -63,8 +62,10 @@ __global__ void __launch_bounds__(kLinearThreads, 2) linear_kernel(ProductBatch<
     for (int s = 0; s < kStrips; s++) to[s].load(product.planes, (strip + s) * pairs + pair, lane);
   };
   const auto load_input = [&](int64_t group, int tile, GroupInput& to) {
-    if (group < groups)
-      to.template load<Format::kSums>(inputs, (first_tile + tile) * groups + group, lane, rows_here - tile * kTileRows);
+    if (group >= groups) return;
+    const int64_t at = (first_tile + tile) * groups + group;
+    to.template load<Format::kSums>(static_cast<const uint2*>(inputs.values) + at * 32, inputs.scales + at * kTileRows,
+                                    inputs.sums + at * 2 * kTileRows, lane, rows_here - tile * kTileRows);
   };
 
   float c[kStrips][kTiles][4] = {};

@@ -5,8 +5,6 @@
 namespace ragdraft::ops::cuda {
 namespace {
 
-// More rows than this are a prefill's. Up to here blocks of 24 rows fill the device better, and read few weights twice.
-constexpr int kFewRows = 64;
 // Products of fewer outputs give a device of 100 to 200 multiprocessors too few blocks of 32.
 constexpr int64_t kFewOutputs = 8192;
 

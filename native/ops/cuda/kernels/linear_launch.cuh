@@ -3,11 +3,14 @@
 #pragma once
 #include <algorithm>
 
-#include "ops/cuda/kernels/linear.cuh"
+#include "ops/cuda/kernels/linear_tiles.cuh"
 
 namespace ragdraft::ops::cuda {
 
 inline constexpr int kPackThreads = 256;
+
+// More rows than this are a prefill's. Up to here blocks of 24 rows fill the device better, and read few weights twice.
+inline constexpr int kFewRows = 64;
 
 // Of the run's matrix of `rows` rows as the file stores them.
 struct RawRows {
@@ -58,7 +61,17 @@ unsigned place_products(const Product* products, int count, int block_outputs, P
 }
 
 template <class Format>
+void multiply_many_rows(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
+  ProductBatch<Format> batch{};
+  const unsigned blocks = place_products(products, count, kManyOutputs, batch);
+  const gpu::Shape shape{dim3(unsigned((rows + kManyRows - 1) / kManyRows), blocks), dim3(kLinearThreads), kManySharedBytes};
+  gpu::launch(linear_tiles_kernel<Format>, shape, stream, batch, inputs, rows);
+}
+
+// The chain of an output is the same in all kernels.
+template <class Format>
 void multiply(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
+  if (rows > kFewRows) return multiply_many_rows<Format>(stream, products, count, inputs, rows);
   constexpr int kStrips = 2;
   ProductBatch<Format> batch{};
   const unsigned blocks = place_products(products, count, kStrips * kStripOutputs, batch);

@@ -1,0 +1,136 @@
+// Products of quantised weights with many rows, as a prefill has them: a block makes 128 outputs of 64 rows. A row has the bits that
+// linear.cuh gives it: what a warp sums there, every eighth pair, is a turn here, summed from zero and added to the turns before it.
+// Each warp has 32 outputs of 32 rows, so that it unpacks a group once for four tiles. Its weights go straight to registers, two warps
+// read the same ones; inputs are in shared memory for all.
+#pragma once
+#include "ops/cuda/kernels/linear.cuh"
+
+namespace ragdraft::ops::cuda {
+
+inline constexpr int kManyStrips = 8, kManyTiles = 8;  // of a block: 4 x 2 warps
+inline constexpr int kManyOutputs = kManyStrips * kStripOutputs, kManyRows = kManyTiles * kTileRows;
+inline constexpr int kStripsOfWarp = 2, kTilesOfWarp = 4;
+static_assert(kStripsOfWarp == kMaxStrips, "a warp's strips are all there or none is: matrices are padded so");
+
+// The inputs of one pair of groups, as Inputs has them.
+struct ManyStage {
+  uint4 values[kManyTiles][2][16];
+  uint4 scales[kManyTiles][2][2];
+  uint4 sums[kManyTiles][2][4];
+};
+inline constexpr int kManyStages = 3;
+inline constexpr size_t kManySharedBytes = kManyStages * sizeof(ManyStage);  // 33 KiB
+
+// The pair behind this one in the order of turns; `pairs` behind the last one.
+__device__ inline int64_t pair_after(int64_t pair, int64_t pairs) {
+  if (pair + kLinearWarps < pairs) return pair + kLinearWarps;
+  const int64_t turn = pair % kLinearWarps + 1;
+  return turn < kLinearWarps && turn < pairs ? turn : pairs;
+}
+
+// Copies the block's inputs to shared memory. What is not there becomes zeros.
+struct ManySource {
+  const Inputs& inputs;
+  int64_t first_tile;
+  int tiles;
+
+  template <int kPieces>  // of a group
+  __device__ void copy(uint4 (&to)[kManyTiles][2][kPieces], const void* from, int64_t pair) const {
+    for (int i = int(threadIdx.x); i < kManyTiles * 2 * kPieces; i += kLinearThreads) {
+      const int tile = i / (2 * kPieces), piece = i % (2 * kPieces);
+      const bool there = tile < tiles && 2 * pair + piece / kPieces < inputs.groups;
+      const int64_t at = there ? ((first_tile + tile) * inputs.groups + 2 * pair) * kPieces + piece : 0;
+      gpu::cp_async16(&to[0][0][0] + i, static_cast<const uint4*>(from) + at, there);
+    }
+  }
+  template <bool kSums>
+  __device__ void request(ManyStage& stage, int64_t pair) const {
+    if (2 * pair < inputs.groups) {
+      copy(stage.values, inputs.values, pair);
+      copy(stage.scales, inputs.scales, pair);
+      if constexpr (kSums) copy(stage.sums, inputs.sums, pair);
+    }
+    gpu::cp_async_commit();
+  }
+};
+
+// Grid: x = rows, so that blocks of the same weights run at the same time; y = outputs, product by product.
+template <class Format>
+__global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBatch<Format> batch, Inputs inputs, int rows) {
+  const DeviceProduct<Format>& product = product_of(batch, blockIdx.y);
+  const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
+  const int64_t groups = inputs.groups, pairs = (groups + 1) / 2;
+  const int64_t block_tile = int64_t(blockIdx.x) * kManyTiles, tiles = (rows + kTileRows - 1) / kTileRows;
+  const int64_t strip = int64_t(blockIdx.y - product.first_block) * kManyStrips + warp % 4 * kStripsOfWarp;
+  const int warp_tile = warp / 4 * kTilesOfWarp;
+  const bool works = strip * kStripOutputs < product.outputs && block_tile + warp_tile < tiles;
+
+  const ManySource source{inputs, block_tile, int(min(int64_t(kManyTiles), tiles - block_tile))};
+  auto* const stages = reinterpret_cast<ManyStage*>(gpu::dynamic_shared());
+  int64_t requested = 0;
+  int free = 0;
+  const auto request = [&] {
+    source.template request<Format::kSums>(stages[free], requested);
+    free = free + 1 == kManyStages ? 0 : free + 1;
+    if (requested < pairs) requested = pair_after(requested, pairs);
+  };
+  for (int i = 0; i < kManyStages - 1; i++) request();
+
+  typename Format::Pair next[kStripsOfWarp];
+  const auto load_next = [&](int64_t pair) {
+    if (!works || pair >= pairs) return;
+    for (int s = 0; s < kStripsOfWarp; s++) next[s].load(product.planes, (strip + s) * pairs + pair, lane);
+  };
+  load_next(0);
+
+  float total[kStripsOfWarp][kTilesOfWarp][4] = {};
+  int full = 0;
+  for (int turn = 0; turn < kLinearWarps; turn++) {
+    float c[kStripsOfWarp][kTilesOfWarp][4] = {};
+    for (int64_t pair = turn; pair < pairs; pair += kLinearWarps) {
+      gpu::cp_async_wait<kManyStages - 2>();
+      __syncthreads();  // the pair is there for all, and all have done with the one whose place the next copies take
+      request();
+      const ManyStage& stage = stages[full];
+      full = full + 1 == kManyStages ? 0 : full + 1;
+      if (!works) continue;
+      typename Format::Pair weights[kStripsOfWarp];
+      for (int s = 0; s < kStripsOfWarp; s++) weights[s] = next[s];
+      load_next(pair_after(pair, pairs));
+      RAGDRAFT_UNROLL
+      for (int j = 0; j < 2; j++) {
+        if (2 * pair + j >= groups) break;
+        typename Format::Group unpacked[kStripsOfWarp];
+        for (int s = 0; s < kStripsOfWarp; s++) unpacked[s] = weights[s].group(j);
+        RAGDRAFT_UNROLL
+        for (int t = 0; t < kTilesOfWarp; t++) {
+          const int tile = warp_tile + t;
+          GroupInput input;
+          input.template load<Format::kSums>(reinterpret_cast<const uint2*>(stage.values[tile][j]),
+                                             reinterpret_cast<const float*>(stage.scales[tile][j]),
+                                             reinterpret_cast<const int32_t*>(stage.sums[tile][j]), lane, kTileRows);
+          for (int s = 0; s < kStripsOfWarp; s++) unpacked[s].add(input, c[s][t]);
+        }
+      }
+    }
+    for (int s = 0; s < kStripsOfWarp; s++)
+      for (int t = 0; t < kTilesOfWarp; t++)
+        for (int i = 0; i < 4; i++) total[s][t][i] += c[s][t][i];
+  }
+  gpu::cp_async_wait<0>();
+  if (!works) return;
+
+  // Eight lanes write 32 bytes of a row.
+  RAGDRAFT_UNROLL
+  for (int s = 0; s < kStripsOfWarp; s++)
+    RAGDRAFT_UNROLL
+    for (int t = 0; t < kTilesOfWarp; t++)
+      RAGDRAFT_UNROLL
+      for (int i = 0; i < 4; i++) {
+        const int64_t output = (strip + s) * kStripOutputs + i / 2 * 8 + lane / 4;
+        const int64_t row = (block_tile + warp_tile + t) * kTileRows + lane % 4 * 2 + i % 2;
+        if (output < product.outputs && row < rows) write_output(product, output, row, total[s][t][i]);
+      }
+}
+
+}  // namespace ragdraft::ops::cuda
