@@ -1,7 +1,8 @@
 import { BPE } from '@huggingface/tokenizers'
 import { RagdraftError } from '../errors'
+import { finish, type Steps } from '../steps'
 import { kByteCharacters, kUtf8Bytes, spellBytes, unspellBytes } from './byte-alphabet'
-import { mergePairs } from './merge'
+import { idsOfSymbols, mergePairs } from './merge'
 import { PieceCache } from './piece-cache'
 import { preTokenize, preTokenizer } from './pre-tokenizer'
 import type { TextModel } from './text-model'
@@ -31,19 +32,27 @@ export function byteBpe(vocabulary: Vocabulary): TextModel {
   const library = new BPE({ type: 'BPE', vocab: {}, merges, ignore_merges: false })
   const rankOf = (left: string, right: string): number | undefined => library.bpe_ranks.get(JSON.stringify([left, right]))
 
-  const encode = (piece: string): Int32Array => {
+  // A merge may lead to a string that is no token (or a control token): its bytes are.
+  const idsOf = (symbol: string): readonly number[] => {
+    const id = ids.get(symbol)
+    return id === undefined ? Array.from(symbol, (character) => ids.get(character)!) : [id]
+  }
+  const encodeLong = function* (piece: string): Steps<Int32Array> {
     const spelled = spellBytes(piece)
     const whole = wholePieces ? ids.get(spelled) : undefined
     if (whole !== undefined) return Int32Array.of(whole)
-    const symbols = spelled.length > kMaxLibraryBytes ? mergePairs([...spelled], rankOf) : library.bpe(spelled)
-    // A merge may lead to a string that is no token (or a control token): its bytes are.
-    return Int32Array.from(symbols.flatMap((symbol) => ids.get(symbol) ?? [...symbol].map((character) => ids.get(character)!)))
+    const symbols = spelled.length > kMaxLibraryBytes ? yield* mergePairs(spelled.split(''), rankOf) : library.bpe(spelled)
+    return yield* idsOfSymbols(symbols, idsOf)
   }
+  const encode = (piece: string) => finish(encodeLong(piece))
 
   const cache = new PieceCache()
   return {
     pieces: (text) => preTokenize(text, steps),
     encodePiece: (piece, sink) => sink.pushAll(cache.get(piece, encode)),
+    *encodeLongPiece(piece, sink) {
+      sink.pushAll(yield* encodeLong(piece))
+    },
     // User-defined tokens are written as they are, the others in the byte alphabet.
     bytes: (id) => (kinds[id] === TokenKind.userDefined ? Buffer.from(tokens[id]!, 'utf8') : unspellBytes(tokens[id]!)),
   }

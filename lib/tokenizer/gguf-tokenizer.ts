@@ -1,12 +1,14 @@
 import { RagdraftError } from '../errors'
 import { Int32List } from '../int32-list'
-import { finish, inSlices, type Steps } from '../steps'
+import { finish, inSlices, mapProgress, type Steps } from '../steps'
 import { joinBytes } from './join-bytes'
 import type { TextModel } from './text-model'
 import type { DecodeOptions, EncodeAsyncOptions, TemplateOptions, Tokenizer } from './tokenizer'
 import { TokenKind, type Vocabulary } from './vocabulary'
 
 const kPiecesPerStep = 128
+/** UTF-16 code units of a piece that is encoded in steps: below, it takes a fraction of a millisecond. */
+const kLongPiece = 512
 const kNoBytes = new Uint8Array(0)
 
 /** Literal strings that are cut out of a text before the text model sees it. */
@@ -111,7 +113,8 @@ export class GgufTokenizer implements Tokenizer {
         let done = at
         let pieces = 0
         for (const piece of this.#text.pieces(prefix ? ` ${plain}` : plain)) {
-          this.#text.encodePiece(piece, sink)
+          if (piece.length > kLongPiece) yield* mapProgress(this.#text.encodeLongPiece(piece, sink), () => Math.min(done, end))
+          else this.#text.encodePiece(piece, sink)
           done += piece.length
           if (++pieces % kPiecesPerStep === 0) yield Math.min(done, end)
         }

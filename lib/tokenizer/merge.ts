@@ -1,3 +1,9 @@
+import { Int32List } from '../int32-list'
+import type { Steps } from '../steps'
+
+/** Pairs looked at between two pauses: a few tenths of a millisecond. */
+const kPairsPerStep = 256
+
 /** A candidate merge of the symbol at `left` with the next one, valid while both still have the lengths it was made for. */
 interface Candidate {
   readonly rank: number
@@ -9,14 +15,14 @@ const before = (a: Candidate, b: Candidate): boolean => a.rank < b.rank || (a.ra
 
 /**
  * Merges neighbours, the lowest rank first and the leftmost of equals, until none is left that `rankOf` knows.
- * Time O(n log n) in the number of symbols, so that a megabyte without a single break is no trap.
+ * Time O(n log n) in the number of symbols, in steps, so that a megabyte without a single break is no trap.
  * @param symbols the text's symbols in order, none empty; used as working memory
  * @param rankOf rank of a merge, undefined if there is none
  */
-export function mergePairs(symbols: string[], rankOf: (left: string, right: string) => number | undefined): string[] {
+export function* mergePairs(symbols: string[], rankOf: (left: string, right: string) => number | undefined): Steps<string[]> {
   const count = symbols.length
-  const previous = Int32Array.from({ length: count }, (_, i) => i - 1)
-  const next = Int32Array.from({ length: count }, (_, i) => i + 1) // `count` ends the chain
+  const previous = new Int32Array(count)
+  const next = new Int32Array(count) // `count` ends the chain
   const heap: Candidate[] = []
 
   const consider = (left: number): void => {
@@ -26,8 +32,17 @@ export function mergePairs(symbols: string[], rankOf: (left: string, right: stri
     if (rank !== undefined) push(heap, { rank, left, length: symbols[left]!.length + symbols[right]!.length })
   }
 
-  for (let i = 0; i + 1 < count; i++) consider(i)
+  let taken = 0
+  for (let i = 0; i < count; i++) {
+    previous[i] = i - 1
+    next[i] = i + 1
+  }
+  for (let i = 0; i + 1 < count; i++) {
+    consider(i)
+    if (++taken % kPairsPerStep === 0) yield 0
+  }
   for (let best = pop(heap); best; best = pop(heap)) {
+    if (++taken % kPairsPerStep === 0) yield 0
     const { left, length } = best
     const right = next[left]!
     // A symbol that was merged into its left neighbour is empty; one that grew since has another length.
@@ -40,6 +55,16 @@ export function mergePairs(symbols: string[], rankOf: (left: string, right: stri
     consider(left)
   }
   return symbols.filter((symbol) => symbol !== '')
+}
+
+/** The tokens of merged symbols, in steps. */
+export function* idsOfSymbols(symbols: readonly string[], idsOf: (symbol: string) => readonly number[]): Steps<Int32Array> {
+  const ids = new Int32List()
+  for (const [index, symbol] of symbols.entries()) {
+    for (const id of idsOf(symbol)) ids.push(id)
+    if (index % kPairsPerStep === kPairsPerStep - 1) yield 0
+  }
+  return ids.toArray()
 }
 
 function push(heap: Candidate[], candidate: Candidate): void {

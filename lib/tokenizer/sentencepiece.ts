@@ -1,6 +1,7 @@
 import { RagdraftError } from '../errors'
+import { finish, type Steps } from '../steps'
 import { kUtf8Bytes } from './byte-alphabet'
-import { mergePairs } from './merge'
+import { idsOfSymbols, mergePairs } from './merge'
 import { PieceCache } from './piece-cache'
 import type { TextModel } from './text-model'
 import { byteOfName, TokenKind, type Vocabulary } from './vocabulary'
@@ -35,18 +36,23 @@ export function sentencePiece(vocabulary: Vocabulary): TextModel {
     const id = ids.get(left + right)
     return id === undefined ? undefined : -scores[id]!
   }
-  const encode = (piece: string): Int32Array => {
-    const symbols = mergePairs([...piece], rankOf)
-    return Int32Array.from(
-      symbols.flatMap((symbol) => ids.get(symbol) ?? Array.from(Buffer.from(symbol, 'utf8'), (byte) => byteIds[byte]!)),
-    )
+  const idsOf = (symbol: string): readonly number[] => {
+    const id = ids.get(symbol)
+    return id === undefined ? Array.from(Buffer.from(symbol, 'utf8'), (byte) => byteIds[byte]!) : [id]
   }
+  const encodeLong = function* (piece: string): Steps<Int32Array> {
+    return yield* idsOfSymbols(yield* mergePairs([...piece], rankOf), idsOf)
+  }
+  const encode = (piece: string) => finish(encodeLong(piece))
 
   const neighbours = new Neighbours(ids.keys())
   const cache = new PieceCache()
   return {
     pieces: (text) => neighbours.split(text.replaceAll(kSpace, ' ')),
     encodePiece: (piece, sink) => sink.pushAll(cache.get(piece, encode)),
+    *encodeLongPiece(piece, sink) {
+      sink.pushAll(yield* encodeLong(piece))
+    },
     bytes: (id) => {
       const byte = kinds[id] === TokenKind.byte ? byteOfName(tokens[id]!) : null
       return byte === null ? Buffer.from(tokens[id]!.replaceAll(kSpace, ' '), 'utf8') : Uint8Array.of(byte)

@@ -249,6 +249,110 @@ t.test('a long text without a break takes seconds at most', (t) => {
   t.end()
 })
 
+/** Merges that a text of these letters is full of, each making a token of at most `longest` letters. */
+function someMerges(letters: string, count: number, longest: number, seed: number): string[] {
+  const next = random(seed)
+  const tokens = [...letters]
+  const merges: string[] = []
+  while (merges.length < count) {
+    const [left, right] = [tokens[next(tokens.length)]!, tokens[next(tokens.length)]!]
+    if (left.length + right.length > longest || tokens.includes(left + right)) continue
+    tokens.push(left + right)
+    merges.push(`${left} ${right}`)
+  }
+  return merges
+}
+
+/** What merging means: over and over, the whole text is searched for the best pair, and its leftmost occurrence merged. */
+function mergedSlowly(text: string, rankOf: (left: string, right: string) => number | undefined): string[] {
+  const symbols = [...text]
+  for (;;) {
+    let best = -1
+    let least = Infinity
+    for (let i = 0; i + 1 < symbols.length; i++) {
+      const rank = rankOf(symbols[i]!, symbols[i + 1]!) ?? Infinity
+      if (rank < least) {
+        least = rank
+        best = i
+      }
+    }
+    if (best < 0) return symbols
+    symbols.splice(best, 2, symbols[best]! + symbols[best + 1]!)
+  }
+}
+
+const wordLetters = { dna: 'ACGT', base64: 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', minified: '(){};=!&|+' }
+function word(letters: string, length: number, seed: number): string {
+  const next = random(seed)
+  return Array.from({ length }, () => letters[next(letters.length)]).join('')
+}
+/** Both families with these merges; the scores of SentencePiece rank them alike. */
+function bothTokenizers(letters: string, merges: readonly string[]) {
+  const pieces = [...letters, '▁'].map((letter): [string, number] => [letter, -1e6])
+  const merged = merges.map((merge, rank): [string, number] => [merge.replace(' ', ''), -rank])
+  return [tokenizerFromGguf(tinyBpe([...merges])), tokenizerFromGguf(tinySpm([...pieces, ...merged]))]
+}
+
+t.test('a word of thousands of letters is encoded as a slow search for the best pair encodes it', (t) => {
+  for (const [name, letters] of Object.entries(wordLetters)) {
+    const merges = someMerges(letters, 120, 9, 11)
+    for (const [at, length] of [600, 1500, 3000].entries()) {
+      const text = word(letters, length, at)
+      // BPE merges two tokens that a merge names, SentencePiece any two that make a token.
+      const pairs = new Map(merges.map((merge, rank) => [merge, rank]))
+      const made = new Map(merges.map((merge, rank) => [merge.replace(' ', ''), rank]))
+      const ranks = [
+        (left: string, right: string) => pairs.get(`${left} ${right}`),
+        (left: string, right: string) => made.get(left + right),
+      ]
+      for (const [family, tokenizer] of bothTokenizers(letters, merges).entries()) {
+        const want = mergedSlowly(text, ranks[family]!)
+        const got = names(tokenizer, tokenizer.encode(text)).filter((piece) => piece !== '') // the space before the text
+        t.ok(want.length < length)
+        t.strictSame(got, want, `${tokenizer.model}, ${name} of ${length}`)
+      }
+    }
+  }
+  t.end()
+})
+
+t.test('a word of a megabyte is encoded in near-linear time, with the event loop turning', async (t) => {
+  for (const [name, letters] of Object.entries(wordLetters)) {
+    const merges = someMerges(letters, 120, 9, 12)
+    const text = word(letters, 1_000_000, 13)
+    for (const tokenizer of bothTokenizers(letters, merges)) {
+      const about = `${tokenizer.model}, ${name}`
+      const timed = (length: number) => {
+        const start = performance.now()
+        const ids = tokenizer.encode(text.slice(0, length))
+        return { ids, ms: performance.now() - start }
+      }
+      timed(100_000) // warm
+      const tenth = timed(100_000)
+      let turns = 0
+      let next = setImmediate(function turn() {
+        turns++
+        next = setImmediate(turn)
+      })
+      const start = performance.now()
+      const ids = await tokenizer.encodeAsync(text)
+      const ms = performance.now() - start
+      clearImmediate(next)
+      // 13 % more than ten times is n log n; the rest is memory, collection and a busy machine. Quadratic would be 100.
+      t.ok(ms < 40 * tenth.ms + 500, `${about}: ${Math.round(ms)} ms, a tenth of it ${Math.round(tenth.ms)} ms`)
+      t.ok(turns >= Math.min(10, ms / 100), `${about}: ${turns} turns in ${Math.round(ms)} ms`)
+      t.ok(tokenizer.decode(ids) === text, about)
+      const controller = new AbortController()
+      setImmediate(() => controller.abort(new Error('enough')))
+      await t.rejects(
+        tokenizer.encodeAsync(text, { signal: controller.signal }),
+        { message: 'enough' },
+        `${about} is stopped within the word`,
+      )
+    }
+  }
+})
+
 t.test('pre-tokenizers cut as their models were trained', (t) => {
   const pieces = (name: string, text: string): string[] => [...preTokenize(text, preTokenizer(name).steps)]
   const text = "Hello  12345's WE'LL\n\n x!?\u0085"
