@@ -54,7 +54,7 @@ t.test('its example runs', async (t) => {
 
 t.test('its command lines run', async (t) => {
   const lines = blocks('').flatMap((block) => block.split('\n').filter((line) => line.startsWith('ragdraft ')))
-  t.equal(lines.length, 5)
+  t.equal(lines.length, 6)
   const model = await ensureDemoModel()
   for (const line of lines) {
     const words = line
