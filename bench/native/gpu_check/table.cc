@@ -9,6 +9,8 @@
 
 #include "derived.h"
 #include "goals.h"
+#include "random_matrix.h"
+#include "shapes.h"
 
 namespace ragdraft::gpu_check {
 namespace {
@@ -79,6 +81,52 @@ void print_passes(const std::vector<Row>& rows, std::FILE* out) {
   }
 }
 
+// The kernels of a pass, as they were measured one by one.
+class Account {
+ public:
+  Account(const std::vector<Row>& rows, const Row& pass) : rows_(rows), pass_(pass) {
+    const int layers = shape_of(pass.model).layers;
+    const std::string form = testing::is_integer(weight_type(pass.weights)) ? ", bytes" : ", bf16";
+    for (const char* product : {"q, k, v", "attention output", "gate, up", "down"}) add(products, layers, std::string("linear: ") + product, pass.weights);
+    add(products, 1, "linear: logits", pass.weights);
+    add(attention, layers, "attention", "", pass.kv, pass.depth);
+    for (const auto& [count, of] : {std::pair(2 * layers + 1, "norm"), {layers, "plain"}, {layers, "swiglu"}}) add(inputs, count, std::string("inputs: ") + of + form);
+    add(rotation, layers, "rope: append", "", pass.kv);
+    add(rotation, 1, "rope: angles");
+  }
+  bool complete() const { return complete_; }
+  double sum() const { return products + attention + inputs + rotation; }
+  double products = 0, attention = 0, inputs = 0, rotation = 0;  // milliseconds
+
+ private:
+  void add(double& part, int count, const std::string& setting, const std::string& weights = "", const std::string& kv = "", int depth = 0) {
+    for (const Row& row : rows_of(rows_, pass_.model, "kernel", weights, kv, setting, depth)) {
+      if (row.rows != pass_.rows) continue;
+      part += count * row.ms;
+      return;
+    }
+    complete_ = false;
+  }
+  const std::vector<Row>& rows_;
+  const Row& pass_;
+  bool complete_ = true;
+};
+
+// Of decodes and verifies all of whose kernels were measured. What is left is launches that wait for each other.
+void print_accounts(const std::vector<Row>& rows, std::FILE* out) {
+  bool begun = false;
+  for (const Row& row : rows) {
+    if (!row.setting.empty() || !is_shown(row) || (row.metric != "decode" && row.metric != "verify")) continue;
+    const Account account(rows, row);
+    if (!account.complete()) continue;
+    if (!begun) std::fprintf(out, "\n%-72s%12s%12s%12s%12s%12s%12s\n", "ms of kernels by themselves", "products", "attention", "inputs", "rotation", "together", "pass");
+    begun = true;
+    const std::string name = row.model + " " + row.weights + ", " + row.kv + " KV, " + kind_of(row) + " behind " + std::to_string(row.depth);
+    std::fprintf(out, "%-72s%12.3f%12.3f%12.3f%12.3f%12.3f%12.3f\n", name.c_str(), account.products, account.attention, account.inputs,
+                 account.rotation, account.sum(), row.ms);
+  }
+}
+
 // Of every model, types and drafter with rounds of several lengths, behind the longest context.
 void print_speedups(const std::vector<Row>& rows, std::FILE* out) {
   std::vector<const Row*> drafters;
@@ -120,6 +168,7 @@ void print_speedups(const std::vector<Row>& rows, std::FILE* out) {
 
 void print_table(const std::vector<Row>& rows, std::FILE* out) {
   print_passes(rows, out);
+  print_accounts(rows, out);
   print_speedups(rows, out);
   std::fprintf(out, "\n");
   std::fflush(out);

@@ -1,5 +1,5 @@
-// What was measured, at a glance: passes and rounds by depth beside what this card's peaks and what an H200's allow, and what speculation is
-// worth by the share of drafts that stand.
+// What was measured, at a glance: passes and rounds by depth beside what this card's peaks and what an H200's allow, what of a pass its
+// kernels take by themselves, and what speculation is worth by the share of drafts that stand.
 #pragma once
 #include <cstdio>
 #include <vector>

@@ -170,6 +170,36 @@ TEST("the table has passes and rounds by depth, and what speculation is worth be
   CHECK(read_all(nothing) == "\n");
 }
 
+TEST("the table adds up the kernels of a pass, once all of them were measured") {
+  std::vector<Row> rows = {pass("decode", "Q8_0", "q8", 1, 8192, 4), pass("verify", "Q8_0", "q8", 11, 8192, 5)};
+  const auto kernel = [&](const char* setting, double ms, const char* weights = "", const char* kv = "", int depth = 0, int count = 1) {
+    Row row = kernel_row(setting, count, ms, kv);
+    row.weights = weights;
+    row.depth = depth;
+    rows.push_back(row);
+  };
+  for (const char* product : {"linear: q, k, v", "linear: attention output", "linear: gate, up", "linear: down"}) kernel(product, 0.02, "Q8_0");
+  kernel("linear: logits", 0.1, "Q8_0");
+  for (const char* input : {"inputs: norm, bytes", "inputs: plain, bytes", "inputs: swiglu, bytes"}) kernel(input, 0.002);
+  kernel("attention", 0.01, "", "q8", 8192);
+  kernel("rope: append", 0.003, "", "q8");
+  kernel("attention", 9, "", "bf16", 8192);
+  kernel("attention", 9, "", "q8", 32768);
+  kernel("attention", 9, "", "q8", 8192, 11);
+  const auto printed = [&] {
+    const Lines lines(std::tmpfile(), std::fclose);
+    print_table(rows, lines.get());
+    return read_all(lines);
+  };
+  CHECK(printed().find("by themselves") == std::string::npos);
+  kernel("rope: angles", 0.005);
+  // 32 x 4 x 0.02 + 0.1; 32 x 0.01; (65 + 32 + 32) x 0.002; 32 x 0.003 + 0.005
+  const std::string text = printed();
+  CHECK(text.find("Q8_0, q8 KV, decode behind 8192") != std::string::npos);
+  CHECK(text.find("2.660       0.320       0.258       0.101       3.339       4.000\n") != std::string::npos);
+  CHECK(text.find("verify(11) behind") == std::string::npos);
+}
+
 TEST("every type of weights that models have is measured by name") {
   for (const DType type : testing::kTypes) {
     const std::string name(tensor::info(type).name);
