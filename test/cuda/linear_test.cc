@@ -175,6 +175,25 @@ TEST("a row's bits do not depend on the rows beside it: 1 to 25, 40, 64, 65, 128
   }
 }
 
+TEST("a row's bits do not depend on the outputs beside it: blocks of 16 and of 32 outputs") {
+  constexpr int64_t kMany = 8200, kFew = 40;  // many take blocks of 32
+  for (const DType type : kIntegers) {
+    const RandomMatrix many = testing::random_matrix(type, kMany, groups_of(type, 3) * kGroup, 30);
+    RandomMatrix few = many;
+    few.rows = kFew;
+    few.bytes.resize(size_t(kFew) * tensor::row_bytes(type, few.columns));
+    const std::vector<float> x = testing::random_floats(size_t(17 * many.columns), 31);
+    const PackedMatrix packed_many(many), packed_few(few);
+    for (const int rows : {1, 9, 17})  // one, two and three tiles
+      for (const bool draft : {false, true}) {
+        if (draft && type != DType::kQ8_0) continue;
+        const std::vector<float> of_many = product_of(packed_many, x, rows, draft), of_few = product_of(packed_few, x, rows, draft);
+        for (int r = 0; r < rows; r++)
+          CHECK_MSG(same_bits(of_many.data() + r * kMany, of_few.data() + r * kFew, size_t(kFew)), name_of(type) + std::to_string(rows));
+      }
+  }
+}
+
 TEST("products of one launch are those of their own, of one type or of several; bias is added, then what accumulates") {
   constexpr int64_t kColumns = 256;
   for (const int rows : {5, 70})

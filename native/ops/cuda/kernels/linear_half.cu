@@ -5,9 +5,6 @@
 namespace ragdraft::ops::cuda {
 namespace {
 
-// Products of fewer outputs give a device of 100 to 200 multiprocessors too few blocks of 32.
-constexpr int64_t kFewOutputs = 8192;
-
 template <tensor::DType kType, int kStrips>
 void multiply_few_rows(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
   ProductBatch<HalfFormat> batch{};
@@ -31,9 +28,7 @@ void multiply_half(gpu::Stream& stream, const Product* products, int count, cons
     const gpu::Shape shape{dim3(unsigned((rows + kWideRows - 1) / kWideRows), blocks), dim3(kLinearThreads), kWideSharedBytes};
     return gpu::launch(linear_half_tiles_kernel<kType>, shape, stream, batch, inputs, rows);
   }
-  int64_t outputs = 0;
-  for (int i = 0; i < count; i++) outputs += products[i].weights.rows;
-  if (outputs < kFewOutputs) multiply_few_rows<kType, 1>(stream, products, count, inputs, rows);
+  if (has_few_outputs(products, count)) multiply_few_rows<kType, 1>(stream, products, count, inputs, rows);
   else multiply_few_rows<kType, 2>(stream, products, count, inputs, rows);
 }
 

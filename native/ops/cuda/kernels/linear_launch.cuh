@@ -11,6 +11,8 @@ inline constexpr int kPackThreads = 256;
 
 // More rows than this are a prefill's. Up to here blocks of 24 rows fill the device better, and read few weights twice.
 inline constexpr int kFewRows = 64;
+// Products of fewer outputs give a device of 100 to 200 multiprocessors too few blocks of 32.
+inline constexpr int64_t kFewOutputs = 8192;
 
 // Of the run's matrix of `rows` rows as the file stores them.
 struct RawRows {
@@ -60,6 +62,12 @@ unsigned place_products(const Product* products, int count, int block_outputs, P
   return blocks;
 }
 
+inline bool has_few_outputs(const Product* products, int count) {
+  int64_t outputs = 0;
+  for (int i = 0; i < count; i++) outputs += products[i].weights.rows;
+  return outputs < kFewOutputs;
+}
+
 template <class Format>
 void multiply_many_rows(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
   ProductBatch<Format> batch{};
@@ -68,11 +76,8 @@ void multiply_many_rows(gpu::Stream& stream, const Product* products, int count,
   gpu::launch(linear_tiles_kernel<Format>, shape, stream, batch, inputs, rows);
 }
 
-// The chain of an output is the same in all kernels.
-template <class Format>
-void multiply(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
-  if (rows > kFewRows) return multiply_many_rows<Format>(stream, products, count, inputs, rows);
-  constexpr int kStrips = 2;
+template <class Format, int kStrips>
+void multiply_few_rows(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
   ProductBatch<Format> batch{};
   const unsigned blocks = place_products(products, count, kStrips * kStripOutputs, batch);
   const int tiles = (rows + kTileRows - 1) / kTileRows, per_block = std::min(tiles, kMaxTiles);
@@ -83,6 +88,14 @@ void multiply(gpu::Stream& stream, const Product* products, int count, const Inp
     case 2: return run(linear_kernel<Format, kStrips, 2>);
     default: return run(linear_kernel<Format, kStrips, kMaxTiles>);
   }
+}
+
+// The chain of an output is the same in all kernels.
+template <class Format>
+void multiply(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
+  if (rows > kFewRows) multiply_many_rows<Format>(stream, products, count, inputs, rows);
+  else if (has_few_outputs(products, count)) multiply_few_rows<Format, 1>(stream, products, count, inputs, rows);
+  else multiply_few_rows<Format, 2>(stream, products, count, inputs, rows);
 }
 
 // Draft: what a product at draft precision reads of the planes of Full.
