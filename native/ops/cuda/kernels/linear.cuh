@@ -44,56 +44,58 @@ template <class Format, int kStrips, int kTiles>
 inline constexpr int kPairsAhead =
     std::clamp(kAheadRegisters[kTiles] / (kStrips * int(sizeof(typename Format::Pair) / sizeof(uint32_t))), 1, 4);
 
+// Places of tiles and groups are numbers of 32 bits: an address is one multiplication then, and a matrix has far fewer tiles than 2^27.
+//
 // Grid: x = kTiles tiles of rows each, so that blocks of the same weights run at the same time and find them in L2; y = kStrips strips
 // each, product by product.
 template <class Format, int kStrips, int kTiles>
 __global__ void __launch_bounds__(kLinearThreads, 2) linear_kernel(ProductBatch<Format> batch, Inputs inputs, int rows) {
-  constexpr int kAhead = kPairsAhead<Format, kStrips, kTiles>;
+  constexpr int kAhead = kPairsAhead<Format, kStrips, kTiles>, kSlots = kAhead + 1;
   constexpr bool kInputsAhead = kTiles < kMaxTiles;  // a group's: they come from L2. Three tiles compute for longer, and have no registers left
   const DeviceProduct<Format>& product = product_of(batch, blockIdx.y);
-  const int64_t groups = inputs.groups, pairs = (groups + 1) / 2;
-  const int64_t strip = int64_t(blockIdx.y - product.first_block) * kStrips;
-  const int64_t first_tile = int64_t(blockIdx.x) * kTiles;  // of the rows
-  const int rows_here = int(min(int64_t(kTiles) * kTileRows, rows - first_tile * kTileRows));
+  const int groups = int(inputs.groups), pairs = (groups + 1) / 2;
+  const int strip = int(blockIdx.y - product.first_block) * kStrips;
+  const int first_tile = int(blockIdx.x) * kTiles;  // of the rows
+  const int rows_here = min(kTiles * kTileRows, rows - first_tile * kTileRows);
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
 
-  const auto load_weights = [&](int64_t pair, typename Format::Pair(&to)[kStrips]) {
+  const auto load_weights = [&](int pair, typename Format::Pair(&to)[kStrips]) {
     if (pair >= pairs) return;
-    for (int s = 0; s < kStrips; s++) to[s].load(product.planes, (strip + s) * pairs + pair, lane);
+    for (int s = 0; s < kStrips; s++) to[s].load(product.planes, unsigned((strip + s) * pairs + pair), unsigned(lane));
   };
-  const auto load_input = [&](int64_t group, int tile, GroupInput& to) {
+  const auto load_input = [&](int group, int tile, GroupInput& to) {
     if (group >= groups) return;
-    const int64_t at = (first_tile + tile) * groups + group;
-    to.template load<Format::kSums>(static_cast<const uint2*>(inputs.values) + at * 32, inputs.scales + at * kTileRows,
-                                    inputs.sums + at * 2 * kTileRows, lane, rows_here - tile * kTileRows);
+    const unsigned at = unsigned((first_tile + tile) * groups + group);
+    to.template load<Format::kSums>(static_cast<const uint2*>(inputs.values) + at * 32u, inputs.scales + at * unsigned(kTileRows),
+                                    inputs.sums + at * unsigned(2 * kTileRows), lane, rows_here - tile * kTileRows);
   };
 
   float c[kStrips][kTiles][4] = {};
-  typename Format::Pair ahead[kAhead][kStrips];
+  typename Format::Pair weights[kSlots][kStrips];  // a ring: the warp's pairs, kAhead of them under way
   RAGDRAFT_UNROLL
-  for (int i = 0; i < kAhead; i++) load_weights(warp + i * kLinearWarps, ahead[i]);
+  for (int i = 0; i < kAhead; i++) load_weights(warp + i * kLinearWarps, weights[i]);
   GroupInput next[kTiles];
   if (kInputsAhead)
     for (int tile = 0; tile < kTiles; tile++) load_input(2 * warp, tile, next[tile]);
-  for (int64_t pair = warp; pair < pairs; pair += kLinearWarps) {
-    typename Format::Pair weights[kStrips];
-    for (int s = 0; s < kStrips; s++) weights[s] = ahead[0][s];
+  for (int first = warp; first < pairs; first += kSlots * kLinearWarps) {
     RAGDRAFT_UNROLL
-    for (int i = 0; i + 1 < kAhead; i++)
-      for (int s = 0; s < kStrips; s++) ahead[i][s] = ahead[i + 1][s];
-    load_weights(pair + kAhead * kLinearWarps, ahead[kAhead - 1]);
-    RAGDRAFT_UNROLL
-    for (int j = 0; j < 2; j++) {
-      const int64_t group = 2 * pair + j;
-      if (group >= groups) break;
-      typename Format::Group unpacked[kStrips];
-      for (int s = 0; s < kStrips; s++) unpacked[s] = weights[s].group(j);
-      for (int tile = 0; tile < kTiles; tile++) {
-        if (tile * kTileRows >= rows_here) break;
-        if (!kInputsAhead) load_input(group, tile, next[tile]);
-        const GroupInput input = next[tile];
-        if (kInputsAhead) load_input(j == 0 ? group + 1 : 2 * (pair + kLinearWarps), tile, next[tile]);
-        for (int s = 0; s < kStrips; s++) unpacked[s].add(input, c[s][tile]);
+    for (int slot = 0; slot < kSlots; slot++) {
+      const int pair = first + slot * kLinearWarps;
+      if (pair >= pairs) break;
+      load_weights(pair + kAhead * kLinearWarps, weights[(slot + kAhead) % kSlots]);
+      RAGDRAFT_UNROLL
+      for (int j = 0; j < 2; j++) {
+        const int group = 2 * pair + j;
+        if (group >= groups) break;
+        typename Format::Group unpacked[kStrips];
+        for (int s = 0; s < kStrips; s++) unpacked[s] = weights[slot][s].group(j);
+        for (int tile = 0; tile < kTiles; tile++) {
+          if (tile * kTileRows >= rows_here) break;
+          if (!kInputsAhead) load_input(group, tile, next[tile]);
+          const GroupInput input = next[tile];
+          if (kInputsAhead) load_input(j == 0 ? group + 1 : 2 * (pair + kLinearWarps), tile, next[tile]);
+          for (int s = 0; s < kStrips; s++) unpacked[s].add(input, c[s][tile]);
+        }
       }
     }
   }
@@ -103,7 +105,7 @@ __global__ void __launch_bounds__(kLinearThreads, 2) linear_kernel(ProductBatch<
     for (int tile = 0; tile < kTiles; tile++)
       for (int i = 0; i < 4; i++) sums.of[warp][s][tile][i][lane] = c[s][tile][i];
   __syncthreads();
-  write_outputs(sums, product, strip * kStripOutputs, first_tile * kTileRows, rows, [](int64_t) { return 1.0f; });
+  write_outputs(sums, product, int64_t(strip) * kStripOutputs, int64_t(first_tile) * kTileRows, rows, [](int64_t) { return 1.0f; });
 }
 
 }  // namespace ragdraft::ops::cuda

@@ -46,7 +46,7 @@ struct NibblePair {
   uint4 upper;
   uint2 scales;
 
-  __device__ void load(const NibblePlanes& planes, int64_t tile, int lane) {
+  __device__ void load(const NibblePlanes& planes, unsigned tile, unsigned lane) {
     upper = gpu::load_stream(planes.upper + tile * 32 + lane);
     scales = gpu::load_stream(planes.scales + tile * 8 + lane / 4);
   }

@@ -51,7 +51,7 @@ struct Q45_KFormat {
     uint2 parts, supers;
     uint32_t fifth;
 
-    __device__ void load(const Planes& planes, int64_t tile, int lane) {
+    __device__ void load(const Planes& planes, unsigned tile, unsigned lane) {
       upper = gpu::load_stream(planes.upper + tile * 32 + lane);
       parts = gpu::load_stream(planes.parts + tile * 8 + lane / 4);
       supers = planes.supers[tile / kSuperPairs * 8 + lane / 4];  // four warps want them

@@ -48,7 +48,7 @@ struct Q6_KFormat {
     uint2 lower, parts;
     uint32_t supers;
 
-    __device__ void load(const Planes& planes, int64_t tile, int lane) {
+    __device__ void load(const Planes& planes, unsigned tile, unsigned lane) {
       upper = gpu::load_stream(planes.upper + tile * 32 + lane);
       lower = gpu::load_stream(planes.lower + tile * 32 + lane);
       parts = gpu::load_stream(planes.parts + tile * 8 + lane / 4);

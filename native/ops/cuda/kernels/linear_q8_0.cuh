@@ -38,7 +38,7 @@ struct Q8_0Format {
     uint4 upper, lower;
     uint2 scales;
 
-    __device__ void load(const Planes& planes, int64_t tile, int lane) {
+    __device__ void load(const Planes& planes, unsigned tile, unsigned lane) {
       upper = gpu::load_stream(planes.upper + tile * 32 + lane);
       lower = gpu::load_stream(planes.lower + tile * 32 + lane);
       scales = gpu::load_stream(planes.scales + tile * 8 + lane / 4);

@@ -22,29 +22,28 @@ inline constexpr int kManyStages = 3;
 inline constexpr size_t kManySharedBytes = kManyStages * sizeof(ManyStage);  // 33 KiB
 
 // The pair behind this one in the order of turns; `pairs` behind the last one.
-__device__ inline int64_t pair_after(int64_t pair, int64_t pairs) {
+__device__ inline int pair_after(int pair, int pairs) {
   if (pair + kLinearWarps < pairs) return pair + kLinearWarps;
-  const int64_t turn = pair % kLinearWarps + 1;
+  const int turn = pair % kLinearWarps + 1;
   return turn < kLinearWarps && turn < pairs ? turn : pairs;
 }
 
 // Copies the block's inputs to shared memory. What is not there becomes zeros.
 struct ManySource {
   const Inputs& inputs;
-  int64_t first_tile;
-  int tiles;
+  int first_tile, tiles;
 
   template <int kPieces>  // of a group
-  __device__ void copy(uint4 (&to)[kManyTiles][2][kPieces], const void* from, int64_t pair) const {
+  __device__ void copy(uint4 (&to)[kManyTiles][2][kPieces], const void* from, int pair) const {
     for (int i = int(threadIdx.x); i < kManyTiles * 2 * kPieces; i += kLinearThreads) {
       const int tile = i / (2 * kPieces), piece = i % (2 * kPieces);
       const bool there = tile < tiles && 2 * pair + piece / kPieces < inputs.groups;
-      const int64_t at = there ? ((first_tile + tile) * inputs.groups + 2 * pair) * kPieces + piece : 0;
+      const unsigned at = there ? unsigned((first_tile + tile) * int(inputs.groups) + 2 * pair) * kPieces + unsigned(piece) : 0;
       gpu::cp_async16(&to[0][0][0] + i, static_cast<const uint4*>(from) + at, there);
     }
   }
   template <bool kSums>
-  __device__ void request(ManyStage& stage, int64_t pair) const {
+  __device__ void request(ManyStage& stage, int pair) const {
     if (2 * pair < inputs.groups) {
       copy(stage.values, inputs.values, pair);
       copy(stage.scales, inputs.scales, pair);
@@ -59,15 +58,15 @@ template <class Format>
 __global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBatch<Format> batch, Inputs inputs, int rows) {
   const DeviceProduct<Format>& product = product_of(batch, blockIdx.y);
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
-  const int64_t groups = inputs.groups, pairs = (groups + 1) / 2;
-  const int64_t block_tile = int64_t(blockIdx.x) * kManyTiles, tiles = (rows + kTileRows - 1) / kTileRows;
-  const int64_t strip = int64_t(blockIdx.y - product.first_block) * kManyStrips + warp % 4 * kStripsOfWarp;
+  const int groups = int(inputs.groups), pairs = (groups + 1) / 2;
+  const int block_tile = int(blockIdx.x) * kManyTiles, tiles = (rows + kTileRows - 1) / kTileRows;
+  const int strip = int(blockIdx.y - product.first_block) * kManyStrips + warp % 4 * kStripsOfWarp;
   const int warp_tile = warp / 4 * kTilesOfWarp;
-  const bool works = strip * kStripOutputs < product.outputs && block_tile + warp_tile < tiles;
+  const bool works = int64_t(strip) * kStripOutputs < product.outputs && block_tile + warp_tile < tiles;
 
-  const ManySource source{inputs, block_tile, int(min(int64_t(kManyTiles), tiles - block_tile))};
+  const ManySource source{inputs, block_tile, min(kManyTiles, tiles - block_tile)};
   auto* const stages = reinterpret_cast<ManyStage*>(gpu::dynamic_shared());
-  int64_t requested = 0;
+  int requested = 0;
   int free = 0;
   const auto request = [&] {
     source.template request<Format::kSums>(stages[free], requested);
@@ -77,9 +76,9 @@ __global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBat
   for (int i = 0; i < kManyStages - 1; i++) request();
 
   typename Format::Pair next[kStripsOfWarp];
-  const auto load_next = [&](int64_t pair) {
+  const auto load_next = [&](int pair) {
     if (!works || pair >= pairs) return;
-    for (int s = 0; s < kStripsOfWarp; s++) next[s].load(product.planes, (strip + s) * pairs + pair, lane);
+    for (int s = 0; s < kStripsOfWarp; s++) next[s].load(product.planes, unsigned((strip + s) * pairs + pair), unsigned(lane));
   };
   load_next(0);
 
@@ -87,7 +86,7 @@ __global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBat
   int full = 0;
   for (int turn = 0; turn < kLinearWarps; turn++) {
     float c[kStripsOfWarp][kTilesOfWarp][4] = {};
-    for (int64_t pair = turn; pair < pairs; pair += kLinearWarps) {
+    for (int pair = turn; pair < pairs; pair += kLinearWarps) {
       gpu::cp_async_wait<kManyStages - 2>();
       __syncthreads();  // the pair is there for all, and all have done with the one whose place the next copies take
       request();
@@ -127,8 +126,8 @@ __global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBat
     for (int t = 0; t < kTilesOfWarp; t++)
       RAGDRAFT_UNROLL
       for (int i = 0; i < 4; i++) {
-        const int64_t output = (strip + s) * kStripOutputs + i / 2 * 8 + lane / 4;
-        const int64_t row = (block_tile + warp_tile + t) * kTileRows + lane % 4 * 2 + i % 2;
+        const int64_t output = int64_t(strip + s) * kStripOutputs + i / 2 * 8 + lane / 4;
+        const int64_t row = int64_t(block_tile + warp_tile + t) * kTileRows + lane % 4 * 2 + i % 2;
         if (output < product.outputs && row < rows) write_output(product, output, row, total[s][t][i]);
       }
 }
