@@ -63,12 +63,20 @@ class Dots {
   static constexpr int32_t kBits = 0x4b400000;
 };
 
-// Byte i of a word, by the same means.
-__device__ inline float unsigned_byte(uint32_t word, int i) {
-  return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7440u + uint32_t(i))) - 8388608.0f;
+// Byte i of a word over 2^kShift, by the same means: it becomes the last byte of 2^(23 - kShift). kZero: the byte that stands for 0.
+template <int kShift, int kZero>
+__device__ inline float shifted_byte(uint32_t word, int i) {
+  constexpr uint32_t kBits = uint32_t(127 + 23 - kShift) << 23;
+  constexpr float kOffset = float((1 << (23 - kShift)) + (kZero >> kShift));
+  return __uint_as_float(__byte_perm(word, kBits, 0x7640u + uint32_t(i))) - kOffset;
 }
+template <int kShift>
+__device__ inline float unsigned_byte(uint32_t word, int i) {
+  return shifted_byte<kShift, 0>(word, i);
+}
+template <int kShift>
 __device__ inline float signed_byte(uint32_t word, int i) {
-  return __uint_as_float(__byte_perm(word ^ 0x80808080u, 0x4b000000u, 0x7440u + uint32_t(i))) - 8388736.0f;
+  return shifted_byte<kShift, 128>(word ^ 0x80808080u, i);
 }
 
 // Two f16 of a word.

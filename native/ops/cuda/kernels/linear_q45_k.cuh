@@ -66,8 +66,8 @@ struct Q45_KFormat {
       half_scales(supers.y, group.low);
       const uint32_t part = j == 0 ? parts.x : parts.y;
       for (int second = 0; second < 2; second++) {
-        group.step[second] *= unsigned_byte(part, 2 * second) * (1.0f / (1 << kShift));
-        group.low[second] *= unsigned_byte(part, 2 * second + 1);
+        group.step[second] *= unsigned_byte<kShift>(part, 2 * second);
+        group.low[second] *= unsigned_byte<0>(part, 2 * second + 1);
       }
       return group;
     }

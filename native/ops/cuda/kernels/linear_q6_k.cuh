@@ -67,7 +67,7 @@ struct Q6_KFormat {
       half_scales(supers, scale);
       for (int half = 0; half < 2; half++)
         for (int second = 0; second < 2; second++)
-          group.step[half][second] = scale[second] * 0.25f * signed_byte(part, 2 * second + half);
+          group.step[half][second] = scale[second] * signed_byte<2>(part, 2 * second + half);
       return group;
     }
   };
