@@ -50,6 +50,20 @@ export async function measurePeaks(threads: number, log: (line: string) => void)
   return peaks
 }
 
+/**
+ * Reads of DRAM by all threads at this moment, GB/s; about a second. Where memory is shared with other machines its rate changes within
+ * minutes, so a pass is held against what was to be had beside it.
+ */
+export async function measureReads(threads: number, log: (line: string) => void): Promise<number> {
+  const program = await built('ragdraft_peaks', log)
+  let reads: Pick<Peaks, 'readGbps'> | undefined
+  await run(program, [String(threads), '1024', '4', 'reads'], (line) => {
+    reads = JSON.parse(line) as Pick<Peaks, 'readGbps'>
+  })
+  if (!reads) throw new Error('ragdraft_peaks printed nothing')
+  return reads.readGbps.all
+}
+
 /** @param options name=value arguments of ragdraft_kernels; see bench/native/kernels.cc */
 export async function timeKernels(options: Readonly<Record<string, string | number>>, log: (line: string) => void): Promise<KernelTime[]> {
   const program = await built('ragdraft_kernels', log)
@@ -63,7 +77,18 @@ export async function timeKernels(options: Readonly<Record<string, string | numb
   return times
 }
 
-async function built(target: string, log: (line: string) => void): Promise<string> {
+const programs = new Map<string, Promise<string>>()
+
+/** The path of a program, built once a run. */
+function built(target: string, log: (line: string) => void): Promise<string> {
+  const known = programs.get(target)
+  if (known) return known
+  const program = compile(target, log)
+  programs.set(target, program)
+  return program
+}
+
+async function compile(target: string, log: (line: string) => void): Promise<string> {
   log(`building ${target}`)
   if (!fs.existsSync(path.join(build, 'CMakeCache.txt')))
     await run('cmake', ['-S', root, '-B', build, '-DRAGDRAFT_BUILD_BENCH=ON', '-DRAGDRAFT_CUDA=OFF', '-DCMAKE_BUILD_TYPE=Release'])

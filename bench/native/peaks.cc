@@ -1,5 +1,5 @@
 // What this machine can do at most, as one line of JSON: reads of DRAM in GB/s, multiply-adds in GOP/s (two operations each).
-//   ragdraft_peaks [threads, default all] [MiB to read, default 2048] [repeats, default 8]
+//   ragdraft_peaks [threads, default all] [MiB to read, default 2048] [repeats, default 8] [reads: no arithmetic]
 // The buffer must be several times the last-level cache (a cyclic scan of more than it holds hits nothing). Peaks are of the best
 // instruction for each type: of vectors or, where there are any, of tiles.
 #include <algorithm>
@@ -82,7 +82,7 @@ int argument(int argc, char** argv, int index, int fallback, int most) {
   char* end = nullptr;
   const long value = std::strtol(argv[index], &end, 10);
   if (end == argv[index] || *end != '\0' || value < 1 || value > most) {
-    std::fprintf(stderr, "usage: ragdraft_peaks [threads] [MiB] [repeats]\n");
+    std::fprintf(stderr, "usage: ragdraft_peaks [threads] [MiB] [repeats] [reads]\n");
     std::exit(2);
   }
   return int(value);
@@ -101,6 +101,7 @@ int main(int argc, char** argv) {
            ",\"all\":" + std::to_string(read_rate(buffer, threads, repeats)) + "}";
   }
   for (const char* kind : {"f32", "bf16", "int8"}) {
+    if (argc > 4 && std::strcmp(argv[4], "reads") == 0) break;
     double one = 0, all = 0;
     const char* instruction = nullptr;
     for (const PeakLoop& loop : peak_loops()) {

@@ -5,6 +5,7 @@ import { type Contender, chunk, openOurs, openPeer, reach, repeat, withOpened } 
 import { passChecks } from '../goals'
 import { limitMs, type Shape, shapeOf } from '../limits'
 import { modelFile, modelLabel } from '../models'
+import { measureReads } from '../native-programs'
 import { peerMissing } from '../peers/peer'
 import { type Cell, distinct, type Measured, type Row } from '../report'
 import { type Suite, type SuiteOptions, shortCount } from '../suite'
@@ -92,6 +93,7 @@ async function measure(
   rows: Row[],
 ): Promise<void> {
   for (const depth of plan.depths) {
+    let peaks = options.peaks
     const cell = async (metric: Cell['metric'], count: number, work: (there: Contender) => Promise<Measured>) => {
       const pass = { metric, rows: count, depth }
       const row = await options.journal.measure({ ...of, ...pass }, async () => {
@@ -99,12 +101,17 @@ async function measure(
         await reach(there, depth, options.read)
         return work(there)
       })
-      const limit = options.peaks ? limitMs(shape, { ...pass, kv: of.kv }, options.peaks) : undefined
+      if (peaks && row.readGbps) peaks = { ...peaks, readGbps: { ...peaks.readGbps, all: row.readGbps } }
+      const limit = peaks ? limitMs(shape, { ...pass, kv: of.kv }, peaks) : undefined
       rows.push(limit === undefined ? row : { ...row, limitMs: limit, limitPercent: (100 * limit) / row.ms })
     }
     await cell('decode', 1, async (there) => {
       await there.decode() // warm-up
-      return repeat(options.runs, 3, () => there.decode())
+      const reads = async () => (peaks && of.engine === 'ragdraft' ? measureReads(options.threads, options.log) : 0)
+      const before = await reads()
+      const decode = await repeat(options.runs, 3, () => there.decode())
+      const readGbps = Math.max(before, await reads())
+      return readGbps > 0 ? { ...decode, readGbps } : decode
     })
     for (const count of plan.rows) await cell('verify', count, (there) => repeat(options.runs, 3, () => there.verify(count)))
     if (!plan.prefill.includes(depth)) continue
