@@ -9,6 +9,7 @@
 //     Group group(j)                of group j = 0, 1 of the pair, unpacked
 //   Group::add(input, c)            c += the products of the group with the rows of `input`; c as mma has its sums
 //   kSums               whether it wants the sums of inputs
+//   kTileBlocks         blocks of linear_tiles.cuh whose registers a multiprocessor shall hold
 #pragma once
 #include <algorithm>
 

@@ -15,6 +15,7 @@ inline constexpr int kSuperPairs = 4;  // rows are whole numbers of them: super-
 template <bool kFifth>
 struct Q45_KFormat {
   static constexpr bool kSums = true;
+  static constexpr int kTileBlocks = 1;
   static constexpr tensor::DType kType = kFifth ? tensor::DType::kQ5_K : tensor::DType::kQ4_K;
   static constexpr int kShift = kFifth ? 3 : 4;
 

@@ -7,6 +7,7 @@ namespace ragdraft::ops::cuda {
 
 struct Q4_0Format {
   static constexpr bool kSums = false;
+  static constexpr int kTileBlocks = 2;
   using Planes = NibblePlanes;
   static Planes place(PlanePlacer& placer, const TileShape& shape) { return NibblePlanes::place(placer, shape); }
 

@@ -11,6 +11,7 @@ namespace ragdraft::ops::cuda {
 
 struct Q8_0Format {
   static constexpr bool kSums = false;
+  static constexpr int kTileBlocks = 2;
   struct Planes {
     uint4* upper;
     uint2* scales;
@@ -83,6 +84,7 @@ struct Q8_0Format {
 // The same by the upper nibbles alone; the mean of the lower halves, 7.5, stands for them.
 struct Q8_0UpperFormat {
   static constexpr bool kSums = true;
+  static constexpr int kTileBlocks = 2;
   using Planes = NibblePlanes;
   static Planes place(PlanePlacer& placer, const TileShape& shape) { return NibblePlanes::place(placer, shape); }
 

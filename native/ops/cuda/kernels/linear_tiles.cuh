@@ -19,10 +19,15 @@ struct ManyStage {
   uint4 sums[kManyTiles][2][4];
 };
 inline constexpr int kManyStages = 3;
-inline constexpr size_t kManySharedBytes = kManyStages * sizeof(ManyStage);  // 33 KiB
+// The threads' totals of the turns that are done: they are touched eight times, and registers for two blocks matter more.
+struct ManyTotals {
+  float of[kStripsOfWarp][kTilesOfWarp][4][kLinearThreads];
+};
+inline constexpr size_t kManySharedBytes = sizeof(ManyTotals) + kManyStages * sizeof(ManyStage);  // 49 KiB
 
 // The pair behind this one in the order of turns; `pairs` behind the last one.
 __device__ inline int pair_after(int pair, int pairs) {
+  if (pair >= pairs) return pairs;
   if (pair + kLinearWarps < pairs) return pair + kLinearWarps;
   const int turn = pair % kLinearWarps + 1;
   return turn < kLinearWarps && turn < pairs ? turn : pairs;
@@ -55,7 +60,7 @@ struct ManySource {
 
 // Grid: x = rows, so that blocks of the same weights run at the same time; y = outputs, product by product.
 template <class Format>
-__global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBatch<Format> batch, Inputs inputs, int rows) {
+__global__ void __launch_bounds__(kLinearThreads, Format::kTileBlocks) linear_tiles_kernel(ProductBatch<Format> batch, Inputs inputs, int rows) {
   const DeviceProduct<Format>& product = product_of(batch, blockIdx.y);
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
   const int groups = int(inputs.groups), pairs = (groups + 1) / 2;
@@ -65,42 +70,35 @@ __global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBat
   const bool works = int64_t(strip) * kStripOutputs < product.outputs && block_tile + warp_tile < tiles;
 
   const ManySource source{inputs, block_tile, min(kManyTiles, tiles - block_tile)};
-  auto* const stages = reinterpret_cast<ManyStage*>(gpu::dynamic_shared());
-  int requested = 0;
-  int free = 0;
-  const auto request = [&] {
-    source.template request<Format::kSums>(stages[free], requested);
-    free = free + 1 == kManyStages ? 0 : free + 1;
-    if (requested < pairs) requested = pair_after(requested, pairs);
-  };
-  for (int i = 0; i < kManyStages - 1; i++) request();
+  auto& totals = *reinterpret_cast<ManyTotals*>(gpu::dynamic_shared());
+  auto* const stages = reinterpret_cast<ManyStage*>(gpu::dynamic_shared() + sizeof(ManyTotals));
+  static_assert(kManyStages == 3, "two pairs are under way");
+  source.template request<Format::kSums>(stages[0], 0);
+  source.template request<Format::kSums>(stages[1], pair_after(0, pairs));
 
-  typename Format::Pair next[kStripsOfWarp];
-  const auto load_next = [&](int pair) {
+  typename Format::Pair weights[kStripsOfWarp];
+  const auto load_weights = [&](int pair) {
     if (!works || pair >= pairs) return;
-    for (int s = 0; s < kStripsOfWarp; s++) next[s].load(product.planes, unsigned((strip + s) * pairs + pair), unsigned(lane));
+    for (int s = 0; s < kStripsOfWarp; s++) weights[s].load(product.planes, unsigned((strip + s) * pairs + pair), unsigned(lane));
   };
-  load_next(0);
+  load_weights(0);
 
-  float total[kStripsOfWarp][kTilesOfWarp][4] = {};
   int full = 0;
   for (int turn = 0; turn < kLinearWarps; turn++) {
     float c[kStripsOfWarp][kTilesOfWarp][4] = {};
     for (int pair = turn; pair < pairs; pair += kLinearWarps) {
       gpu::cp_async_wait<kManyStages - 2>();
       __syncthreads();  // the pair is there for all, and all have done with the one whose place the next copies take
-      request();
+      source.template request<Format::kSums>(stages[full == 0 ? 2 : full - 1], pair_after(pair_after(pair, pairs), pairs));
       const ManyStage& stage = stages[full];
-      full = full + 1 == kManyStages ? 0 : full + 1;
+      full = full == 2 ? 0 : full + 1;
       if (!works) continue;
-      typename Format::Pair weights[kStripsOfWarp];
-      for (int s = 0; s < kStripsOfWarp; s++) weights[s] = next[s];
-      load_next(pair_after(pair, pairs));
       RAGDRAFT_UNROLL
       for (int j = 0; j < 2; j++) {
-        if (2 * pair + j >= groups) break;
         typename Format::Group unpacked[kStripsOfWarp];
         for (int s = 0; s < kStripsOfWarp; s++) unpacked[s] = weights[s].group(j);
+        if (j == 1) load_weights(pair_after(pair, pairs));  // while the second group is added
+        if (2 * pair + j >= groups) break;
         RAGDRAFT_UNROLL
         for (int t = 0; t < kTilesOfWarp; t++) {
           const int tile = warp_tile + t;
@@ -114,7 +112,10 @@ __global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBat
     }
     for (int s = 0; s < kStripsOfWarp; s++)
       for (int t = 0; t < kTilesOfWarp; t++)
-        for (int i = 0; i < 4; i++) total[s][t][i] += c[s][t][i];
+        for (int i = 0; i < 4; i++) {
+          float& total = totals.of[s][t][i][threadIdx.x];
+          total = (turn == 0 ? 0.0f : total) + c[s][t][i];
+        }
   }
   gpu::cp_async_wait<0>();
   if (!works) return;
@@ -128,7 +129,7 @@ __global__ void __launch_bounds__(kLinearThreads) linear_tiles_kernel(ProductBat
       for (int i = 0; i < 4; i++) {
         const int64_t output = int64_t(strip + s) * kStripOutputs + i / 2 * 8 + lane / 4;
         const int64_t row = int64_t(block_tile + warp_tile + t) * kTileRows + lane % 4 * 2 + i % 2;
-        if (output < product.outputs && row < rows) write_output(product, output, row, total[s][t][i]);
+        if (output < product.outputs && row < rows) write_output(product, output, row, totals.of[s][t][i][threadIdx.x]);
       }
 }
 
