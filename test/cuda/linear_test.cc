@@ -43,7 +43,8 @@ struct GroupNumbers {
 GroupNumbers group_numbers(const RandomMatrix& m, int64_t output, int64_t group) {
   const tensor::DTypeInfo& info = tensor::info(m.type);
   const int64_t first = group * kGroup, in_block = first % info.block_elements;
-  const std::byte* block = m.bytes.data() + output * int64_t(tensor::row_bytes(m.type, m.columns)) + first / info.block_elements * info.block_bytes;
+  const std::byte* row = m.bytes.data() + output * int64_t(tensor::row_bytes(m.type, m.columns));
+  const std::byte* block = row + first / info.block_elements * info.block_bytes;
   const auto byte = [&](int64_t i) { return int(block[i]); };
   const auto half = [&](int64_t i) { return double(f16_to_f32(uint16_t(byte(i) | byte(i + 1) << 8))); };
   const int sub = int(in_block / kGroup);
@@ -169,7 +170,8 @@ TEST("a row's bits do not depend on the rows beside it: 1 to 25, 40, 64, 65, 128
       for (const auto& chosen : {std::vector<int>{149}, {140, 3, 77}, {8, 0, 149, 9, 130, 131, 132, 133, 134, 17, 5}}) {
         const std::vector<float> y = product_of(packed, rows_of(x, m.columns, chosen), int(chosen.size()), draft);
         for (size_t i = 0; i < chosen.size(); i++)
-          CHECK_MSG(same_bits(y.data() + int64_t(i) * m.rows, all.data() + chosen[i] * m.rows, size_t(m.rows)), name_of(type) + std::to_string(chosen[i]));
+          CHECK_MSG(same_bits(y.data() + int64_t(i) * m.rows, all.data() + chosen[i] * m.rows, size_t(m.rows)),
+                    name_of(type) + std::to_string(chosen[i]));
       }
     }
   }
@@ -198,7 +200,9 @@ TEST("products of one launch are those of their own, of one type or of several; 
   constexpr int64_t kColumns = 256;
   for (const int rows : {5, 70})
     for (const auto& [of_first, of_second, of_third] :
-         {std::array{DType::kQ8_0, DType::kQ8_0, DType::kQ8_0}, {DType::kQ4_K, DType::kQ4_K, DType::kQ6_K}, {DType::kQ5_K, DType::kQ4_0, DType::kQ5_K}}) {
+         {std::array{DType::kQ8_0, DType::kQ8_0, DType::kQ8_0},
+          {DType::kQ4_K, DType::kQ4_K, DType::kQ6_K},
+          {DType::kQ5_K, DType::kQ4_0, DType::kQ5_K}}) {
       const std::vector<float> x = testing::random_floats(size_t(rows * kColumns), 4), bias = testing::random_floats(33, 5);
       const std::vector<float> before = testing::random_floats(size_t(rows * 33), 6);
       const DeviceArray<float> device_bias(bias);
