@@ -121,6 +121,19 @@ Napi::Object stats_object(Napi::Env env, const engine::Generated& result) {
   o.Set("roundsOnDevice", double(s.rounds_on_device));
   o.Set("ngramProposed", double(s.ngram_proposed));
   o.Set("ngramAccepted", double(s.ngram_accepted));
+  const auto drafter = [&](const spec::DecodeStats::ByDrafter& of, int index) {
+    Napi::Object d = Napi::Object::New(env);
+    d.Set("rounds", double(of.rounds));
+    d.Set("drafted", double(of.drafted));
+    d.Set("accepted", double(of.accepted));
+    d.Set("stepMs", result.costs.draft_ms_of(index));
+    d.Set("acceptance", result.costs.acceptance_of(index));
+    return d;
+  };
+  o.Set("byDrafter", drafter(s.by_drafter, result.guest ? 1 : 0));
+  o.Set("byGuest", result.guest ? Napi::Value(drafter(s.by_guest, 0)) : env.Null());
+  o.Set("readTokens", double(s.read_tokens));
+  o.Set("readMs", s.read_ms);
   o.Set("estimates", estimates_object(env, result.costs));
   o.Set("draftMs", s.draft_ms);
   o.Set("verifyMs", s.verify_ms);

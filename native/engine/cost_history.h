@@ -1,7 +1,8 @@
 // What answers to one document have measured, for the ones that follow. Shared by a sequence and its forks. JavaScript thread only;
-// the cost models themselves belong to the engine thread, where rounds never overlap.
+// the cost models themselves, and what reading took, belong to the engine thread, where rounds never overlap.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -21,6 +22,10 @@ class CostHistory {
     return entries_.back().costs;
   }
 
+  // What reading the document took for a token, in ms; 0: it was not measured.
+  double read_ms() const { return read_ms_; }
+  void record_reading(double ms) { read_ms_ = ms; }
+
  private:
   struct Entry {
     std::weak_ptr<const void> drafter;
@@ -28,6 +33,7 @@ class CostHistory {
     std::shared_ptr<spec::CostModel> costs;
   };
   std::vector<Entry> entries_;
+  std::atomic<double> read_ms_ = 0;
 };
 
 }  // namespace ragdraft::engine

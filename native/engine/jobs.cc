@@ -1,6 +1,7 @@
 #include "engine/jobs.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "engine/sequence_model.h"
 
@@ -68,11 +69,14 @@ class Prefill final : public Job {
   }
   bool step() override {
     const size_t count = std::min<size_t>(Model::kMaxRows, tokens_.size() - next_);
+    const auto begin = std::chrono::steady_clock::now();
     if (count > 0) {
       const model::SequenceRows rows{lease_->sequence.get(), lease_->precision, std::span(tokens_).subspan(next_, count)};
       lease_->model->forward(std::span(&rows, 1), nullptr, &cancelled());
       next_ += count;
       if (next_ == tokens_.size()) lease_->model->wait();
+      ms_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+      if (next_ == tokens_.size() && next_ >= kLongText) lease_->history->record_reading(ms_ / double(next_));
       progress_(int64_t(next_), int64_t(tokens_.size()));
     }
     return next_ == tokens_.size();
@@ -87,9 +91,11 @@ class Prefill final : public Job {
   }
 
  private:
+  static constexpr size_t kLongText = 256;  // tokens whose reading tells what a token takes
   Lease lease_;
   std::vector<TokenId> tokens_;
   size_t next_ = 0;
+  double ms_ = 0;  // of the passes
   Progress progress_;
   Done<std::monostate> done_;
 };
@@ -131,10 +137,10 @@ class Generate final : public Job {
         drafter_(r.drafter),
         shared_(std::move(r.shared)),
         target_model_(r.target ? std::make_unique<SequenceModel>(*r.target, cancelled()) : nullptr),
-        drafter_model_(r.drafter  ? std::make_unique<SequenceModel>(*r.drafter, cancelled())
-                       : shared_ ? std::make_unique<SequenceModel>(*r.target, cancelled(), shared_->precision, &shared_->selection)
-                                 : nullptr),
-        decoder_(target_model_.get(), std::move(r.target_pending), drafter_model_.get(), std::move(r.drafter_pending), std::move(r.params)),
+        drafter_model_(r.drafter ? std::make_unique<SequenceModel>(*r.drafter, cancelled()) : nullptr),
+        guest_model_(shared_ ? std::make_unique<SequenceModel>(*r.target, cancelled(), shared_->precision, &shared_->selection) : nullptr),
+        decoder_(target_model_.get(), std::move(r.target_pending), (drafter_model_ ? drafter_model_ : guest_model_).get(),
+                 std::move(r.drafter_pending), std::move(r.params), drafter_model_ ? guest_model_.get() : nullptr),
         on_tokens_(std::move(on_tokens)),
         done_(std::move(done)) {
     check(!shared_ || shared_->selection.tail() <= target_->sequence->length(), Code::kInvalidArgument,
@@ -148,7 +154,7 @@ class Generate final : public Job {
     return decoder_.finish() != spec::Finish::kNone;
   }
   void finish() override {
-    const Generated result{decoder_.stats(), decoder_.finish(), decoder_.costs()};
+    const Generated result{decoder_.stats(), decoder_.finish(), decoder_.costs(), drafter_model_ && guest_model_};
     release();
     done_(nullptr, result);
   }
@@ -156,7 +162,7 @@ class Generate final : public Job {
     // A round that broke off has left drafts in the caches.
     if (target_) target_->sequence->truncate(std::min(target_committed_, target_->sequence->length()));
     if (drafter_) drafter_->sequence->truncate(std::min(drafter_committed_, drafter_->sequence->length()));
-    const Generated so_far{decoder_.stats(), decoder_.finish(), decoder_.costs()};
+    const Generated so_far{decoder_.stats(), decoder_.finish(), decoder_.costs(), drafter_model_ && guest_model_};
     release();
     done_(&error, so_far);
   }
@@ -173,7 +179,7 @@ class Generate final : public Job {
 
   Lease target_, drafter_;
   std::optional<SharedDrafter> shared_;
-  std::unique_ptr<SequenceModel> target_model_, drafter_model_;
+  std::unique_ptr<SequenceModel> target_model_, drafter_model_, guest_model_;
   spec::Decoder decoder_;
   int target_committed_ = 0, drafter_committed_ = 0;
   std::function<void(std::vector<TokenId>)> on_tokens_;
@@ -186,15 +192,6 @@ sampling::Rounds* common_rounds(const GenerateRequest& request) {
   sampling::Rounds* const of_drafter = request.drafter ? request.drafter->model->rounds() : nullptr;
   if (!request.target || !request.drafter) return request.target ? of_target : of_drafter;
   return of_target == of_drafter ? of_target : nullptr;
-}
-
-// A guess: a step takes as long as reading the weights.
-double draft_share(const GenerateRequest& request) {
-  if (!request.target || (!request.drafter && !request.shared)) return 1;
-  const Model& drafter = request.shared ? *request.target->model : *request.drafter->model;
-  const ops::Precision precision = request.shared ? request.shared->precision : request.drafter->precision;
-  const int64_t bytes = precision == ops::Precision::kDraft ? drafter.draft_bytes() : drafter.weight_bytes();
-  return double(bytes) / double(request.target->model->weight_bytes());
 }
 
 }  // namespace
@@ -216,17 +213,25 @@ std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<
 
 std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done) {
   if (request.shared) {
-    check(request.target && !request.drafter, Code::kInvalidArgument, "a shared drafter needs a target, and no other drafter beside it");
-    request.params.shared_cache = true;
+    check(request.target != nullptr, Code::kInvalidArgument, "a shared drafter needs a target");
+    request.params.shared_cache = !request.drafter;
   }
   if (request.target && (request.drafter || request.shared)) {
-    // In another mode, with other weights or another cache it is another drafter to the cost model.
+    // In another mode, with other weights, another cache or another drafter beside it, it is another drafter to the cost model.
     constexpr int kModes = int(spec::Mode::kPaper) + 1, kPrecisions = int(ops::Precision::kDraft) + 1;
-    const int kind = request.shared ? kPrecisions + int(request.shared->precision) : int(request.drafter->precision);
-    const auto& drafter = request.shared ? request.target : request.drafter;
+    const int of_drafter = request.drafter ? 1 + int(request.drafter->precision) : 0, of_shared = request.shared ? 1 + int(request.shared->precision) : 0;
+    const int kind = of_drafter * (kPrecisions + 1) + of_shared;
+    const auto& drafter = request.drafter ? request.drafter : request.target;
     request.params.costs = request.target->history->of(drafter->model, kind * kModes + int(request.params.mode));
+    const auto share = [&](const Model& model, ops::Precision precision) {  // a guess: a step takes as long as reading the weights
+      const int64_t bytes = precision == ops::Precision::kDraft ? model.draft_bytes() : model.weight_bytes();
+      return double(bytes) / double(request.target->model->weight_bytes());
+    };
+    spec::DecodeParams& params = request.params;
+    if (request.shared) params.guest_share = share(*request.target->model, request.shared->precision);
+    params.draft_share = request.drafter ? share(*request.drafter->model, request.drafter->precision) : params.guest_share;
+    params.read_ms = request.target->history->read_ms() * params.draft_share;
   }
-  request.params.draft_share = draft_share(request);
   request.params.rounds = common_rounds(request);
   return std::make_shared<Generate>(std::move(request), std::move(on_tokens), std::move(done));
 }

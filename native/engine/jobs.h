@@ -49,7 +49,7 @@ struct SharedDrafter {
 };
 struct GenerateRequest {
   std::shared_ptr<Session> target, drafter;  // null where the mode does not use it
-  std::optional<SharedDrafter> shared;       // instead of `drafter`; kLossless alone
+  std::optional<SharedDrafter> shared;       // instead of `drafter`, or beside it where draft lengths are automatic; kLossless alone
   std::vector<TokenId> target_pending, drafter_pending;  // >= 1 token of each prompt that is used, see spec::Decoder
   spec::DecodeParams params;
 };
@@ -57,10 +57,11 @@ struct Generated {
   spec::DecodeStats stats;
   spec::Finish finish = spec::Finish::kNone;
   spec::CostModel costs;  // as they were at the end
+  bool guest = false;     // a shared drafter drafted beside another one
 };
 // Answers from forks of one sequence with one drafter, in one mode, share what they learn of costs and acceptance.
 // Whatever ends it, both sequences hold prompt + committed answer but for the last token (or less of the prompt, when aborted
-// before the first round). An error comes with the statistics so far. Throws kBusy and what spec::Decoder throws.
+// before the first round, or where a drafter's was not worth reading). An error comes with the statistics so far. Throws kBusy and what spec::Decoder throws.
 std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done);
 
 }  // namespace ragdraft::engine

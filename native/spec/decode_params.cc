@@ -17,7 +17,8 @@ void validate(const DecodeParams& params) {
   check(params.draft_length >= -1 && params.draft_length <= kMaxDraft, kBad, "draft_length must be 0..16, or -1 for automatic");
   check(params.max_draft_length >= 0 && params.max_draft_length <= kMaxDraft, kBad, "max_draft_length must be 0..16");
   check(params.confidence >= 0 && params.confidence <= 1, kBad, "confidence must be in [0, 1]");
-  check(std::isfinite(params.draft_share) && params.draft_share >= 0, kBad, "draft_share must be a finite number >= 0");
+  for (const double guess : {params.draft_share, params.guest_share, params.read_ms})
+    check(std::isfinite(guess) && guess >= 0, kBad, "guesses at costs must be finite numbers >= 0");
   check(params.max_tokens >= 1, kBad, "max_tokens must be >= 1");
   check(!params.shared_cache || params.mode == Mode::kLossless, kBad, "only lossless answers may be drafted in the target's cache");
   check(params.valid_tokens >= 0, kBad, "valid_tokens must be >= 0 (0 = the smaller vocabulary)");

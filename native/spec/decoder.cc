@@ -36,7 +36,7 @@ int agreement(std::span<const TokenId> a, std::span<const TokenId> b) {
 
 struct Decoder::Impl {
   Impl(LanguageModel* target, std::vector<TokenId> target_pending, LanguageModel* drafter, std::vector<TokenId> drafter_pending,
-       DecodeParams decode_params, int valid)
+       DecodeParams decode_params, int valid, LanguageModel* guest)
       : params(std::move(decode_params)),
         plan(plan_of(params)),
         rules(params, valid),
@@ -45,15 +45,19 @@ struct Decoder::Impl {
         ngrams_used(params.ngram && plan.max_draft > 0),
         rounds(params.confidence == 0 && rules.plain_softmax() && valid <= sampling::Rounds::kMostTokens ? params.rounds : nullptr) {
     if (ngrams_used) ngrams.append(params.ngram_source);
-    if (plan.drafts) {
-      Lane lane = params.shared_cache ? Lane(*drafter, verifier.lane()) : Lane(*drafter, std::move(drafter_pending));
-      this->drafter.emplace(std::move(lane), rules, params, plan.max_draft, plan.keeps_q);
-    }
+    if (!plan.drafts) return;
+    const auto join = [&](std::optional<Drafter>& seat, Lane lane) { seat.emplace(std::move(lane), rules, params, plan.max_draft, plan.keeps_q); };
+    if (params.shared_cache) join(own, Lane(*drafter, verifier.lane()));
+    else join(own, Lane(*drafter, std::move(drafter_pending)));
+    if (guest) join(this->guest, Lane(*guest, verifier.lane()));
+    this->drafter = this->guest ? &*this->guest : &*own;
   }
 
   std::span<const TokenId> step();
   void prefill();
   void round();
+  Situation settle_drafter(const NgramIndex::Proposal& proposal);
+  void note_reading(int tokens, double ms);
   std::optional<TokenId> step_by_step(const Choice& choice, const Situation& at, const NgramIndex::Proposal& proposal, RoundCost& cost);
   std::optional<TokenId> together(const Choice& choice, const Situation& at, RoundCost& cost);
   Situation situation(const NgramIndex::Proposal& proposal) const;
@@ -68,7 +72,10 @@ struct Decoder::Impl {
   bool is_stop(TokenId token) const {
     return std::find(params.stop_tokens.begin(), params.stop_tokens.end(), token) != params.stop_tokens.end();
   }
-  bool drafter_fits() const { return drafter && drafter->lane().room() >= 0; }
+  static bool fits(const Drafter& drafter) { return drafter.lane().room() >= 0; }
+  bool drafter_fits() const { return drafter && fits(*drafter); }
+  // Whether the drafter's prompt waits until it is worth reading.
+  bool reads_late() const { return params.mode == Mode::kLossless && params.draft_length < 0 && !params.shared_cache; }
 
   const DecodeParams params;
   const Plan plan;
@@ -76,7 +83,9 @@ struct Decoder::Impl {
   const std::shared_ptr<CostModel> costs;
   Ledger ledger;
   Verifier verifier;  // holds the drafter model in mode rag, where it answers alone
-  std::optional<Drafter> drafter;
+  std::optional<Drafter> own, guest;  // the drafter; one more in the target's cache, where there are two
+  Drafter* drafter = nullptr;         // whose turn it is; nullptr: nobody drafts
+  bool reading = false;               // `own` reads a chunk of its prompt before this round
   const bool ngrams_used;
   NgramIndex ngrams;
   sampling::Rounds* const rounds;  // nullptr: the host sees to every draft
@@ -100,27 +109,32 @@ std::span<const TokenId> Decoder::Impl::step() {
   } catch (...) {  // an aborted or failed pass leaves the last committed state; randomness is keyed by position: step() may retry
     text.resize(answer);
     verifier.lane().rollback();
-    if (drafter) drafter->lane().rollback();
+    for (std::optional<Drafter>* seat : {&own, &guest}) {
+      if (*seat) (*seat)->lane().rollback();
+    }
     throw;
   }
+  if (finish != Finish::kNone) costs->record_answer(int(answer));
   return std::span<const TokenId>(text).subspan(before);
 }
 
 void Decoder::Impl::prefill() {
   if (prefilled) return;
   verifier.lane().prefill();
-  if (drafter_fits()) drafter->lane().prefill();
+  if (drafter_fits() && !reads_late()) drafter->lane().prefill();
   prefilled = true;
 }
 
 void Decoder::Impl::round() {
   const NgramIndex::Proposal proposal = propose();
-  const Situation at = situation(proposal);
+  const Situation at = settle_drafter(proposal);
   const int fixed = params.draft_length;
   const Choice choice = fixed >= 0 ? costs->choose_fixed(at, std::min(fixed, at.limit)) : costs->choose(at);
   const bool by_drafter = choice.source == Source::kNone || choice.source == Source::kModel;
   const bool on_device = rounds && by_drafter;
   RoundCost cost;
+  const double begin = now_ms();
+  const int read = reading ? own->lane().prefill_chunk() : 0;
   const std::optional<TokenId> last = on_device ? together(choice, at, cost) : step_by_step(choice, at, proposal, cost);
 
   const std::vector<TokenId> drafts(text.begin() + long(answer), text.end());
@@ -128,8 +142,45 @@ void Decoder::Impl::round() {
   commit(cost.accepted - (last ? 0 : 1), last);
   learn(proposal, choice.source == Source::kNgram ? std::span<const TokenId>() : drafts, std::span<const TokenId>(text).subspan(before));
   const int agreed = choice.source == Source::kNgram ? cost.accepted : agreement(proposal.tokens.first(size_t(choice.proposal)), drafts);
+  if (read > 0) {
+    // Passes of two models may overlap on a device: what the round took beyond its own passes is the reading's.
+    cost.unclear = true;
+    note_reading(read, std::max(0.0, now_ms() - begin - costs->estimated_ms(cost)));
+  }
   count(choice, at, cost, agreed);
   stats.rounds_on_device += on_device;
+}
+
+// Whose turn the round is, and what is possible in it. A long text is not read in the midst of a round: a chunk of it comes before each
+// of those that go on without the reader, so that the answer does, other requests have their turns, and costs can be thought over.
+Situation Decoder::Impl::settle_drafter(const NgramIndex::Proposal& proposal) {
+  reading = false;
+  if (!guest) {
+    Situation at = situation(proposal);
+    if (!reads_late() || at.behind <= Lane::kChunk) return at;
+    const Choice choice = costs->choose(at);
+    reading = choice.source == Source::kModel || choice.source == Source::kCascade;
+    at.limit = 0;
+    return at;
+  }
+  std::array<Situation, CostModel::kDrafters> candidates;
+  const std::array<Drafter*, CostModel::kDrafters> seats{&*guest, &*own};
+  for (size_t i = 0; i < seats.size(); i++) {
+    drafter = seats[i];
+    candidates[i] = situation(proposal);
+  }
+  int who = costs->choose_drafter(candidates);
+  reading = who == 1 && candidates[1].behind > Lane::kChunk;
+  if (reading) who = 0;
+  costs->use_drafter(who);
+  drafter = seats[size_t(who)];
+  return candidates[size_t(who)];
+}
+
+void Decoder::Impl::note_reading(int tokens, double ms) {
+  if (params.draft_length < 0) costs->record_reading(guest ? 1 : 0, tokens, ms);
+  stats.read_tokens += tokens;
+  stats.read_ms += ms;
 }
 
 // Appends the drafts to `text`. Returns the token behind those that stand; none after a drafted stop.
@@ -160,7 +211,10 @@ std::optional<TokenId> Decoder::Impl::step_by_step(const Choice& choice, const S
 std::optional<TokenId> Decoder::Impl::together(const Choice& choice, const Situation& at, RoundCost& cost) {
   const int steps = choice.length + (plan.bonus_q ? 1 : 0);  // the look ahead cannot wait for the judgement
   const auto drafts = [&](int count) { return std::span<const TokenId>(text).subspan(answer, size_t(count)); };
-  if (steps > 0 && at.behind > 2) drafter->lane().prefill();
+  if (steps > 0 && at.behind > 2) {
+    stats.read_tokens += at.behind - 1;
+    drafter->lane().prefill();
+  }
   rounds->begin({plan.law, rules.greedy(), plan.keeps_q && steps > 0, rules.valid(), params.seed, rules.temperature(), params.transfer,
                  params.plausibility},
                 Position(answer));
@@ -203,7 +257,11 @@ Situation Decoder::Impl::situation(const NgramIndex::Proposal& proposal) const {
   Situation at;
   at.bonus_needs_draft = plan.bonus_q;
   at.looks_ahead = rounds != nullptr;
-  at.draft_share = params.draft_share;
+  const bool is_guest = guest && drafter == &*guest;
+  at.draft_share = is_guest ? params.guest_share : params.draft_share;
+  at.read_ms = params.read_ms;
+  at.written = int(answer);
+  at.most_left = params.max_tokens - int(answer);
   at.ledger = &ledger;
   at.match = proposal.match;
   at.proposed = int(proposal.tokens.size());
@@ -240,7 +298,7 @@ void Decoder::Impl::draft(const Choice& choice, const Situation& at, const Ngram
   drafter->lane().vacate();
   const double end = now_ms();
   cost.draft_ms = end - ready - cost.check_ms;
-  stats.draft_ms += ready - begin;
+  if (at.behind > 2) note_reading(at.behind - 1, ready - begin);
 }
 
 // Returns how many drafts stand. last: what replaces the first rejected one.
@@ -278,7 +336,9 @@ void Decoder::Impl::commit(int kept, std::optional<TokenId> last) {
   if (!stop) text.push_back(*last);
   const auto committed = std::span<const TokenId>(text).subspan(answer);
   verifier.lane().commit(committed, kept);
-  if (drafter) drafter->lane().commit(committed, kept);
+  for (std::optional<Drafter>* seat : {&own, &guest}) {
+    if (*seat) (*seat)->lane().commit(committed, kept);
+  }
   if (ngrams_used) ngrams.append(committed);
   answer = text.size();
   stats.decode_tokens = int64_t(answer);
@@ -298,11 +358,17 @@ void Decoder::Impl::learn(const NgramIndex::Proposal& proposal, std::span<const 
 
 void Decoder::Impl::count(const Choice& choice, const Situation& at, const RoundCost& cost, int ngram_accepted) {
   costs->record(cost);
-  ledger.add(cost.accepted + 1, costs->estimated_ms(cost), costs->plain_ms(at));
+  if (params.draft_length < 0) costs->charge(at, cost, ledger);
   stats.rounds++;
   stats.rounds_by_source[size_t(choice.source)]++;
   stats.ngram_proposed += choice.proposal;
   stats.ngram_accepted += ngram_accepted;
+  if (choice.source == Source::kModel || choice.source == Source::kCascade) {
+    DecodeStats::ByDrafter& of = guest && drafter == &*guest ? stats.by_guest : stats.by_drafter;
+    of.rounds++;
+    of.drafted += cost.drafted;
+    of.accepted += cost.accepted;
+  }
   stats.drafted += cost.drafted;
   stats.accepted += cost.accepted;
   for (int i = 0; i < cost.drafted; i++) stats.drafted_by_position[size_t(i)]++;
@@ -312,7 +378,7 @@ void Decoder::Impl::count(const Choice& choice, const Situation& at, const Round
 }
 
 Decoder::Decoder(LanguageModel* target, std::vector<TokenId> target_pending, LanguageModel* drafter,
-                 std::vector<TokenId> drafter_pending, DecodeParams params) {
+                 std::vector<TokenId> drafter_pending, DecodeParams params, LanguageModel* guest) {
   validate(params);
   const bool alone = params.mode == Mode::kRag, two = params.mode != Mode::kPlain && !alone;
   if (alone) {  // the drafter takes the target's seat
@@ -326,10 +392,15 @@ Decoder::Decoder(LanguageModel* target, std::vector<TokenId> target_pending, Lan
   } else if (two) {
     check_model(drafter, drafter_pending, "the mode needs a drafter");
   }
+  if (guest) {
+    check(two && params.mode == Mode::kLossless && params.draft_length < 0 && !params.shared_cache, Code::kInvalidArgument,
+          "a guest drafts beside another drafter in lossless answers with automatic draft lengths alone");
+    check(guest->vocab_size() == target->vocab_size(), Code::kInvalidArgument, "a guest in the target's cache has its vocabulary");
+  }
   const int smallest = two ? std::min(target->vocab_size(), drafter->vocab_size()) : target->vocab_size();
   check(params.valid_tokens <= smallest, Code::kInvalidArgument, "valid_tokens exceeds a model's vocabulary");
   const int valid = params.valid_tokens > 0 ? params.valid_tokens : smallest;
-  impl_ = std::make_unique<Impl>(target, std::move(target_pending), drafter, std::move(drafter_pending), std::move(params), valid);
+  impl_ = std::make_unique<Impl>(target, std::move(target_pending), drafter, std::move(drafter_pending), std::move(params), valid, guest);
 }
 
 Decoder::~Decoder() = default;

@@ -37,7 +37,9 @@ struct DecodeParams {
   // for each, as long as sampling is by temperature alone and `confidence`, which asks after each draft, is 0. Outlives the decoder.
   sampling::Rounds* rounds = nullptr;
   std::shared_ptr<CostModel> costs;    // what earlier answers measured, and this one will; nullptr: nothing is known
-  double draft_share = 1;              // guess at what a draft step costs, of a plain step's time: decides when the first draft is tried
+  double draft_share = 1, guest_share = 1;  // guesses at what a step of drafter and guest costs, of a plain step's time: they decide when
+                                            // the first draft is tried
+  double read_ms = 0;                       // guess at what the drafter takes to read a token of its prompt; 0: none
   std::function<double()> now_ms;      // empty: the steady clock
 };
 void validate(const DecodeParams& params);  // throws kInvalidArgument
@@ -51,23 +53,32 @@ struct DecodeStats {
   int64_t ngram_proposed = 0, ngram_accepted = 0;                    // by the drafter (kCascade) or the target (kNgram)
   std::array<int64_t, 16> drafted_by_position{}, accepted_by_position{};  // [i]: i-th drafted token of a round
   double draft_ms = 0, verify_ms = 0;
+  struct ByDrafter {
+    int64_t rounds = 0, drafted = 0, accepted = 0;  // kModel and kCascade
+  };
+  ByDrafter by_drafter, by_guest;  // the second: of a guest beside the drafter
+  int64_t read_tokens = 0;         // that the drafter read after the answer had begun: its prompt, what it sat out,
+  double read_ms = 0;              // and what that took, as far as it can be told
 };
 
 class Decoder {
  public:
+  // With an automatic draft length in kLossless a drafter's own prompt is read when that is expected to pay, or never; else in the first
+  // step. guest: may draft beside it there, in the target's cache; each round is drafted by one of the two, whichever should be faster.
+  //
   // target / drafter: nullptr where the mode does not use it (plain: no drafter; rag: no target). Their caches hold the prompt
   // but for `*_pending`: >= 1 tokens, the rest of each one's prompt (all but the last are prefilled in the first step). With
   // shared_cache the drafter is over the target's cache, and drafter_pending is empty.
   // Throws kInvalidArgument, kVocabularyMismatch.
   Decoder(LanguageModel* target, std::vector<TokenId> target_pending, LanguageModel* drafter, std::vector<TokenId> drafter_pending,
-          DecodeParams params);
+          DecodeParams params, LanguageModel* guest = nullptr);
   ~Decoder();
 
   // One round. Returns the tokens it committed to the answer (stop tokens excluded); valid until the next call.
   std::span<const TokenId> step();
   Finish finish() const;
   const DecodeStats& stats() const;
-  const CostModel& costs() const;  // as they are now
+  const CostModel& costs() const;  // as they are now; with a guest it is drafter 0, the drafter 1
 
  private:
   struct Impl;

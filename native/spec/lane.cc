@@ -6,11 +6,6 @@
 #include "base/error.h"
 
 namespace ragdraft::spec {
-namespace {
-
-constexpr int kChunk = 256;  // rows of one prefill pass
-
-}  // namespace
 
 Lane::Lane(LanguageModel& model, std::vector<TokenId> pending)
     : model_(model), pending_(std::move(pending)), length_(model.length()) {}
@@ -21,12 +16,15 @@ int Lane::room() const { return model_.max_length() - length_ - int(pending_.siz
 
 void Lane::prefill() {
   if (owner_) return rollback();
-  while (pending_.size() > 1) {
-    const size_t count = std::min(pending_.size() - 1, size_t(kChunk));
-    model_.forward(std::span<const TokenId>(pending_).first(count), 0, nullptr);
-    length_ += int(count);
-    pending_.erase(pending_.begin(), pending_.begin() + long(count));
-  }
+  while (pending_.size() > 1) prefill_chunk();
+}
+
+int Lane::prefill_chunk() {
+  const size_t count = std::min(pending_.size() - 1, size_t(kChunk));
+  model_.forward(std::span<const TokenId>(pending_).first(count), 0, nullptr);
+  length_ += int(count);
+  pending_.erase(pending_.begin(), pending_.begin() + long(count));
+  return int(count);
 }
 
 void Lane::advance(std::span<const TokenId> drafts, int logit_rows, float* logits) {

@@ -25,8 +25,11 @@ class Lane {
   // How many tokens the cache could take beyond the pending ones; negative: not even those fit.
   int room() const;
 
+  static constexpr int kChunk = 256;  // rows of one prefill pass
   // Appends all pending tokens but the last, in chunks, without logits. They must fit.
   void prefill();
+  // The first chunk of them alone, as far as they fill one. Returns how many tokens it appended.
+  int prefill_chunk();
 
   // Appends what this round has not appended yet of pending + drafts, and writes the logits of the last `logit_rows` of it, as
   // LanguageModel::forward(). drafts: all tokens proposed so far in this round. There must be something to append.

@@ -103,7 +103,7 @@ TEST("n-grams that the target checks alone leave the sampled text of plain decod
     params.costs = drafter_off();
     const Result result = run(setup, params);
     CHECK(result == run(setup, cyclic(sampled(Mode::kPlain, 0, seed, 200), false)));
-    CHECK(result.drafter_passes == 1);  // the prefill of its prompt
+    CHECK(result.drafter_passes == 0);  // nor is its prompt read
     rounds += rounds_of(result.stats, Source::kNgram);
     proposed += result.stats.ngram_proposed;
     accepted += result.stats.ngram_accepted;
@@ -215,5 +215,5 @@ TEST("what one answer measured the next one uses: a useless drafter costs the se
   run(setup, params);
   const double second = run(setup, params).ms;
   CHECK_MSG(plain / alone > 0.968, std::to_string(plain / alone));
-  CHECK_MSG(plain / second > 0.98 && second < alone, std::to_string(plain / second));
+  CHECK_MSG(plain / second > 0.98 && second <= alone, std::to_string(plain / second));
 }

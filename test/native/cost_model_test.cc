@@ -245,7 +245,7 @@ double answer_speed(CostModel& model, const Machine& machine, int tokens, const 
     model.record(cost);
     if (at.proposed > 0) model.record_ngram_written(at.match, 0, 1);
     if (at.proposed > 0 && cost.drafted > 0 && !cost.by_ngram) model.record_ngram_drafted(at.match, 0, 1);
-    ledger.add(cost.accepted + 1, model.estimated_ms(cost), model.plain_ms(at));
+    model.charge(at, cost, ledger);
     ms += draft_ms + check_ms + verify_ms;
     written += cost.accepted + 1;
   }
