@@ -112,6 +112,15 @@ export interface NativeEstimates {
   readonly ngramAcceptance: number // of an n-gram's token before the target, used or not; 0 before any
 }
 
+/** What one drafter did in an answer, and what the cost model holds of it. */
+export interface NativeDrafterStats {
+  readonly rounds: number // that it drafted, token by token or as the judge of n-grams
+  readonly drafted: number
+  readonly accepted: number
+  readonly stepMs: number // 0 before it was measured
+  readonly acceptance: number
+}
+
 export interface NativeStats {
   readonly rounds: number
   readonly drafted: number
@@ -128,6 +137,10 @@ export interface NativeStats {
   readonly ngramAccepted: number
   readonly draftMs: number
   readonly verifyMs: number
+  readonly byDrafter: NativeDrafterStats
+  readonly byGuest: NativeDrafterStats | null // `shared` beside `drafter`
+  readonly readTokens: number // that the drafter read while the answer was under way
+  readonly readMs: number
   readonly estimates: NativeEstimates
   readonly finish: 'stop' | 'length' | 'context' | 'none' // none: cancelled
 }
@@ -146,8 +159,8 @@ export interface GenerateRequest {
   readonly target: NativeSequence | null
   readonly targetPending: Int32Array // tokens of the prompt that are not in the cache yet, >= 1
   readonly drafter: NativeSequence | null
-  readonly drafterPending: Int32Array
-  readonly shared: SharedDrafter | null // instead of `drafter`, in lossless alone
+  readonly drafterPending: Int32Array // in lossless with an automatic length it is read only when that should pay
+  readonly shared: SharedDrafter | null // in lossless alone; instead of `drafter`, or beside it where the length is automatic
   readonly transfer: number
   readonly plausibility: number
   readonly transferTemperature: number

@@ -50,3 +50,12 @@ export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, w
   const fourBits = wanted === 'q4' || (wanted === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
   return { kind: fourBits ? 'self-q4' : 'self', cache: mode === 'lossless' ? 'shared' : 'own' }
 }
+
+/**
+ * Who may draft beside the `drafter` of `open()`: in `lossless`, where lengths are automatic, the model itself in its own cache. It needs
+ * no prompt of its own, and drafts until, and unless, the other's is worth reading.
+ */
+export function besideDrafter(target: ModelParts, drafter: ModelParts, mode: Mode, draftLength: number | 'auto'): DrafterInfo | null {
+  if (drafter === target || mode !== 'lossless' || draftLength !== 'auto') return null
+  return drafterOf(target, target, mode, 'auto')
+}

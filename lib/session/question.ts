@@ -6,7 +6,7 @@ import { buildQuestionSuffix } from '../prompt/target-prompt'
 import { inSlices } from '../steps'
 import type { AnswerResult, AnswerStats } from './answer'
 import { type DraftContext, draftContext } from './draft-context'
-import { type DrafterInfo, drafterOf } from './drafter'
+import { besideDrafter, type DrafterInfo, drafterOf } from './drafter'
 import { generate } from './generate'
 import type { ModelParts } from './model-parts'
 import { callSync } from './native-call'
@@ -36,6 +36,8 @@ export interface QuestionContext {
 interface Prompts {
   readonly suffix: Int32Array | null
   readonly draft: DraftContext | null
+  /** What the model reads in its own cache, where it may draft beside another one. */
+  readonly beside: DraftContext | null
   readonly promptTokens: number
 }
 
@@ -44,11 +46,13 @@ async function buildPrompts(
   question: string,
   settings: AskSettings,
   drafterCache: DrafterInfo['cache'],
+  twoDraft: boolean,
   signal: AbortSignal,
 ): Promise<Prompts> {
   const { target, drafter, reading } = context
   const { tokenizer, template } = target
   let suffix: Int32Array | null = null
+  let beside: DraftContext | null = null
   let promptTokens = 0
   let room = drafter.native.info.contextLength
   if (settings.mode !== 'rag') {
@@ -56,15 +60,20 @@ async function buildPrompts(
     promptTokens = reading.prefixTokens + suffix.length
     if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
     room = reading.contextTokens - promptTokens
-    if (drafterCache === 'shared') return { suffix, draft: await sharedContext(reading, question, suffix, settings, signal), promptTokens }
+    const shared = drafterCache === 'shared' || twoDraft ? await sharedContext(reading, question, suffix, settings, signal) : null
+    if (drafterCache === 'shared') return { suffix, draft: shared, beside, promptTokens }
+    beside = shared
   }
-  if (settings.mode === 'plain') return { suffix, draft: null, promptTokens }
+  if (settings.mode === 'plain') return { suffix, draft: null, beside, promptTokens }
   const draft = await draftContext(drafter, reading, question, settings, Math.min(settings.maxTokens, room), signal)
-  return { suffix, draft, promptTokens }
+  return { suffix, draft, beside, promptTokens }
 }
 
 /** All but the last token go to the cache; decoding starts by taking the last one, whose logits it needs. */
 const pendingOf = (tokens: Int32Array | undefined) => tokens?.slice(-1) ?? new Int32Array()
+
+/** Whether decoding itself reads the drafter's prompt, when that should pay: the answer need not wait for it. */
+const readsLate = ({ mode, draftLength }: AskSettings) => mode === 'lossless' && draftLength === 'auto'
 
 /** Both prompts into their caches, side by side: the engine takes turns. If one fails, the other is stopped first. */
 async function prefillBoth(context: QuestionContext, sequences: Sequences, prompts: Prompts, settings: AskSettings, signal: AbortSignal) {
@@ -87,7 +96,7 @@ async function prefillBoth(context: QuestionContext, sequences: Sequences, promp
   try {
     await Promise.allSettled([
       task(context.target, sequences.target, prompts.suffix ?? undefined, 'prefill-target'),
-      task(context.drafter, sequences.drafter, prompts.draft?.tokens, 'prefill-drafter'),
+      readsLate(settings) ? undefined : task(context.drafter, sequences.drafter, prompts.draft?.tokens, 'prefill-drafter'),
     ])
     link.signal.throwIfAborted()
   } finally {
@@ -107,7 +116,8 @@ function requestOf(
   settings: AskSettings,
   precision: 'full' | 'draft',
 ): GenerateRequest {
-  const cache = prompts.draft?.cache
+  const cache = (prompts.beside ?? prompts.draft)?.cache
+  const drafterTokens = sequences.drafter ? prompts.draft?.tokens : undefined
   const {
     draftLength,
     mode,
@@ -129,7 +139,7 @@ function requestOf(
     target: sequences.target,
     targetPending: pendingOf(prompts.suffix ?? undefined),
     drafter: sequences.drafter,
-    drafterPending: pendingOf(sequences.drafter ? prompts.draft?.tokens : undefined),
+    drafterPending: readsLate(settings) && drafterTokens ? drafterTokens : pendingOf(drafterTokens),
     shared: cache?.kind === 'shared' ? { precision, ranges: cache.ranges, tail: cache.tail } : null,
     transfer,
     plausibility,
@@ -163,9 +173,11 @@ export async function answerQuestion(
   const start = performance.now()
   const { target, drafter, reading, kv } = context
   const drafterInfo = drafterOf(target, drafter, settings.mode, settings.draftWeights ?? context.draftWeights)
-  const prompts = await buildPrompts(context, question, settings, drafterInfo.cache, signal)
+  const besideInfo = besideDrafter(target, drafter, settings.mode, settings.draftLength)
+  const prompts = await buildPrompts(context, question, settings, drafterInfo.cache, besideInfo !== null, signal)
   const { draft } = prompts
-  const precision = drafterInfo.kind === 'self-q4' ? 'draft' : 'full'
+  const precisionOf = ({ kind }: DrafterInfo) => (kind === 'self-q4' ? 'draft' : 'full')
+  const precision = precisionOf(drafterInfo)
   const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
   try {
     if (prompts.suffix) sequences.target = callSync(() => reading.sequence?.fork() ?? null)
@@ -175,7 +187,7 @@ export async function answerQuestion(
     }
     await prefillBoth(context, sequences, prompts, settings, signal)
     const prefilled = performance.now()
-    const request = requestOf(context, sequences, prompts, settings, precision)
+    const request = requestOf(context, sequences, prompts, settings, precisionOf(besideInfo ?? drafterInfo))
     const generated = await generate(settings.mode === 'rag' ? drafter : target, request, settings.stop, emit, signal)
     const end = performance.now()
     const { text, finishReason, stats: native, firstTokenAt } = generated
@@ -185,7 +197,7 @@ export async function answerQuestion(
     const longest = native.draftedByPosition.findLastIndex((count) => count > 0) + 1
     const stats: AnswerStats = {
       mode: settings.mode,
-      drafter: drafterInfo,
+      drafter: besideInfo && native.byGuest && native.byGuest.rounds > native.byDrafter.rounds ? besideInfo : drafterInfo,
       promptTokens: prompts.promptTokens,
       draftPromptTokens: draft?.tokens.length ?? 0,
       prefillMs: prefilled - start,
@@ -196,7 +208,7 @@ export async function answerQuestion(
       drafted: native.drafted,
       accepted: native.accepted,
       acceptedByPosition: native.acceptedByPosition.slice(0, longest),
-      speculation: speculationStats(native),
+      speculation: speculationStats(native, drafterInfo, besideInfo),
     }
     if (answers.hasSubscribers) answers.publish({ finishReason, stats })
     return {

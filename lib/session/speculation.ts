@@ -1,5 +1,19 @@
 /** What the cost model chose for an answer, and why. */
 import type { NativeStats } from '../native/binding'
+import type { DrafterInfo } from './drafter'
+
+/** What one drafter did in an answer, and what the choice among several rests on. */
+export interface DrafterStats extends DrafterInfo {
+  /** Rounds that it drafted, token by token or as the judge of n-grams. */
+  readonly rounds: number
+  readonly drafted: number
+  /** Of these, the ones that stand. */
+  readonly accepted: number
+  /** Estimate at the end of the answer, as in `estimates`: of one step, in ms; 0 before any. */
+  readonly stepMs: number
+  /** Estimate: probability that a token it drafts stands if those before it do. */
+  readonly acceptance: number
+}
 
 /** How the rounds of an answer drafted, and the estimates that the choices rest on. Times in ms. */
 export interface SpeculationStats {
@@ -21,6 +35,14 @@ export interface SpeculationStats {
   /** Time spent drafting and verifying. */
   readonly draftMs: number
   readonly verifyMs: number
+  /**
+   * Who could draft: two in `lossless` with a `drafter` and automatic lengths, the model itself and that one; else one, or none. Rounds
+   * go to whichever should finish the answer sooner, by step time, acceptance, and what it would have to read first.
+   */
+  readonly drafters: readonly DrafterStats[]
+  /** Tokens that a `drafter` read while the answer was under way, of its prompt and of what it sat out, and the time for it. */
+  readonly readTokens: number
+  readonly readMs: number
   /** At the end of the answer; kept for the next question to the document. Costs are 0 where nothing was measured. */
   readonly estimates: {
     /** Of one step of the drafter. */
@@ -34,10 +56,14 @@ export interface SpeculationStats {
   }
 }
 
-export function speculationStats(native: NativeStats): SpeculationStats {
+/** beside: the model itself, where it drafts beside another one. */
+export function speculationStats(native: NativeStats, drafter: DrafterInfo, beside: DrafterInfo | null): SpeculationStats {
   const { roundsOff, roundsModel, roundsCascade, roundsNgram, roundsOnDevice } = native
   const { ngramProposed, ngramAccepted, draftMs, verifyMs, estimates } = native
   const drafting = roundsModel + roundsCascade + roundsNgram
+  const drafters: DrafterStats[] = []
+  if (beside && native.byGuest) drafters.push({ ...beside, ...native.byGuest })
+  if (drafter.kind !== 'none') drafters.push({ ...drafter, ...native.byDrafter })
   return {
     roundsOff,
     roundsModel,
@@ -49,6 +75,9 @@ export function speculationStats(native: NativeStats): SpeculationStats {
     ngramAccepted,
     draftMs,
     verifyMs,
+    drafters,
+    readTokens: native.readTokens,
+    readMs: native.readMs,
     estimates,
   }
 }

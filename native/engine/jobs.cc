@@ -213,7 +213,8 @@ std::shared_ptr<Job> evaluate_job(std::shared_ptr<Session> session, std::vector<
 
 std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(std::vector<TokenId>)> on_tokens, Done<Generated> done) {
   if (request.shared) {
-    check(request.target != nullptr, Code::kInvalidArgument, "a shared drafter needs a target");
+    check(request.target && request.drafter != request.target, Code::kInvalidArgument,
+          "a shared drafter needs a target, and a drafter beside it another cache");
     request.params.shared_cache = !request.drafter;
   }
   if (request.target && (request.drafter || request.shared)) {

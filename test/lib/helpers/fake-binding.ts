@@ -252,6 +252,17 @@ export class FakeBinding implements Binding {
       roundsOnDevice: 0,
       ngramProposed: 0,
       ngramAccepted: 0,
+      // A guest beside a drafter drafts nothing.
+      byDrafter: {
+        rounds: drafts ? Math.ceil(done / roundTokens) : 0,
+        drafted: drafts ? done : 0,
+        accepted: drafts ? Math.floor(done / 2) : 0,
+        stepMs: 1,
+        acceptance: 0.5,
+      },
+      byGuest: drafter && shared ? { rounds: 0, drafted: 0, accepted: 0, stepMs: 0, acceptance: 0.7 } : null,
+      readTokens: drafter ? request.drafterPending.length : 0,
+      readMs: 0,
       estimates: { draftStepMs: 1, verifyMs: Array(17).fill(1), acceptance: 0.5, ngramAcceptance: 0 },
       draftMs: 1,
       verifyMs: 1,
