@@ -65,6 +65,28 @@ t.test('statistics tell what was chosen; what a question measured the next one k
   t.not((await short('exact')).estimates.draftStepMs, estimates.draftStepMs, 'each mode learns for itself')
 })
 
+t.test('a second model as drafter leaves lossless answers plain, whoever drafts; a fixed length has its prompt read first', async (t) => {
+  await using model = await openModel()
+  await using second = await openModel()
+  await using doc = await model.open(text, { drafter: second })
+  const plain = await doc.ask(question, { mode: 'plain', maxTokens: 150 })
+  for (let asked = 0; asked < 3; asked++) {
+    const { text, stats } = await doc.ask(question, { maxTokens: 150, ngram: asked > 1 })
+    t.equal(text, plain.text)
+    const { drafters, roundsModel, roundsCascade, readTokens } = stats.speculation
+    t.same(
+      drafters.map(({ kind }) => kind),
+      ['self', 'model'],
+    )
+    t.equal(drafters[0]!.rounds + drafters[1]!.rounds, roundsModel + roundsCascade)
+    t.ok(readTokens > 0 || drafters[1]!.rounds === 0, 'no draft of one that has read nothing')
+  }
+  const fixed = await doc.ask(question, { draftLength: 3, maxTokens: 60 })
+  t.equal(fixed.text, plain.text.slice(0, fixed.text.length))
+  t.match(fixed.stats.speculation.drafters, [{ kind: 'model', cache: 'own' }])
+  t.ok(fixed.stats.accepted > 0)
+})
+
 t.test('questions at the same time get the answers that they get alone', async (t) => {
   await using model = await openModel()
   await using doc = await model.open(text)

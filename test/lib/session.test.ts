@@ -1,6 +1,7 @@
 /** Questions and answers: which prompts reach which model, and what comes back. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
+import { loadModelWith } from '../../lib/session/load-model'
 import { ask, decode, filler, needle, question, setup, text } from './helpers/session'
 
 t.test('a question is answered from the document, with citation, chunks and statistics', async (t) => {
@@ -39,6 +40,42 @@ t.test('target and drafter get their own prompts: the whole document and the chu
   t.ok(drafter.includes(needle) && drafter.endsWith(question))
   t.notOk(drafter.includes('Paragraph 0 '), 'the drafter sees nothing else')
 })
+
+t.test(
+  'with a second model lossless begins at once: its prompt waits in the request, and the model drafts in its own cache beside it',
+  async (t) => {
+    const { doc, model, binding } = await setup(t)
+    const small = await loadModelWith(binding, 'fake.gguf')
+    const pair = await model.open(text, { chunkTokens: 128, drafter: small })
+    const before = binding.prefilled.length
+    const phases = new Set<string>()
+    const { stats } = await pair.ask(question, { ...ask, onProgress: ({ phase }) => phases.add(phase) })
+    const request = binding.requests[0]!
+    t.equal(binding.prefilled.length, before + 1, 'the question alone is read')
+    t.same([...phases], ['prefill-target'])
+    const prompt = decode([...request.drafterPending])
+    t.ok(prompt.includes(needle) && prompt.endsWith(question), 'the whole prompt')
+    t.equal(request.shared!.precision, 'draft')
+    t.same(stats.drafter, { kind: 'model', cache: 'own' }, 'the one that drafted most')
+    t.equal(stats.draftPromptTokens, request.drafterPending.length)
+    t.match(stats.speculation.drafters, [
+      { kind: 'self-q4', cache: 'shared', rounds: 0 },
+      { kind: 'model', cache: 'own', rounds: stats.rounds, accepted: stats.accepted },
+    ])
+    t.equal(stats.speculation.readTokens, request.drafterPending.length)
+
+    // A fixed length is an order, and in `exact` the law needs the drafter: there its prompt comes first, and nobody drafts beside it.
+    for (const options of [{ draftLength: 4 }, { mode: 'exact' }] as const) {
+      const { speculation } = (await pair.ask(question, { ...ask, ...options })).stats
+      const { shared, drafterPending } = binding.requests.at(-1)!
+      t.ok(shared === null && drafterPending.length === 1)
+      t.match(speculation.drafters, [{ kind: 'model', cache: 'own' }])
+      t.equal(speculation.drafters.length, 1)
+    }
+    t.same((await doc.ask(question, { ...ask, mode: 'plain' })).stats.speculation.drafters, [])
+    await small.close()
+  },
+)
 
 t.test('in lossless the model drafts in its own cache: of the document it reads the pages of the chunks, and no prompt', async (t) => {
   const { doc, binding } = await setup(t)
