@@ -213,9 +213,9 @@ TEST("rounds by every drafter: with passes beside them, and with the text of dec
   Report report("", "", lines.get());
   report.set_peaks(kPeaks);
   const Options options = parsed({"depths=64,128", "draft_depth=64", "verify=2,11", "runs=1", "kv=bf16", "drafters=Q8_0,tiny:F16,llama-3.2-1b:BF16,Q3"});
-  CHECK_THROWS(kInvalidArgument, measure_passes("tiny", "BF16", ops::make_cuda_backend(testing::api(), 0), options, Deadline(60), report));
+  CHECK_THROWS(kInvalidArgument, measure_passes("tiny", "BF16", ops::make_cuda_backend(testing::api(), 0), options, Deadline(3600), report));
   const Options known = parsed({"depths=64,128", "draft_depth=64", "verify=2,11", "runs=1", "kv=bf16", "drafters=Q8_0,tiny:F16,llama-3.2-1b:BF16"});
-  measure_passes("tiny", "BF16", ops::make_cuda_backend(testing::api(), 0), known, Deadline(60), report);
+  measure_passes("tiny", "BF16", ops::make_cuda_backend(testing::api(), 0), known, Deadline(3600), report);
   std::vector<std::string> seen;
   for (const Row& row : report.rows()) {
     if (row.metric != "round") continue;
@@ -258,7 +258,7 @@ TEST("what does not fit into the memory of the device is left out, the longest c
   Report report("", "", lines.get());
   report.set_peaks(kPeaks);
   const Options options = parsed({"depths=64,1048576", "draft_depth=64", "verify=2", "runs=1", "kv=q8"});
-  measure_passes("tiny", "Q8_0", ops::make_cuda_backend(testing::api(), 0), options, Deadline(60), report);
+  measure_passes("tiny", "Q8_0", ops::make_cuda_backend(testing::api(), 0), options, Deadline(3600), report);
   CHECK(report.to_json().find("\"skipped\":[\n  \"tiny Q8_0, q8 KV, behind 1048576: cannot allocate") != std::string::npos);
   CHECK(report.failed() == 0 && report.rows().size() >= 6);
   for (const Row& row : report.rows()) CHECK(row.depth <= 64);
@@ -283,7 +283,7 @@ TEST("a measurement in a process of its own reports as if it were here; its erro
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
   Report report("", "", lines.get());
   const Row row = pass("decode", "BF16", "bf16", 1, 64, 1.0 / 3);
-  run_apart("figures", Deadline(60), report, [&](Listener& to) {
+  run_apart("figures", Deadline(3600), report, [&](Listener& to) {
     to.set_machine({"a card", "a processor", 2, 8.5});
     to.set_peaks(kPeaks);
     to.add(row);
@@ -295,11 +295,11 @@ TEST("a measurement in a process of its own reports as if it were here; its erro
   const Row& got = report.rows()[0];
   CHECK(got.model == row.model && got.kv == "bf16" && got.depth == 64 && got.ms == row.ms && got.limit_ms == row.limit_ms);
 
-  run_apart("refused", Deadline(60), report, [](Listener& to) {
+  run_apart("refused", Deadline(3600), report, [](Listener& to) {
     to.check({"before", "1", "1", true});
     throw Error(Code::kDeviceFailed, "a device's error");
   });
-  run_apart("killed", Deadline(60), report, [](Listener&) { raise(SIGKILL); });
+  run_apart("killed", Deadline(3600), report, [](Listener&) { raise(SIGKILL); });
   run_apart("endless", Deadline(0), report, [](Listener&) { pause(); }, 0.1);
   CHECK(report.failed() == 3 && report.checks().size() == 5);
   CHECK(report.checks()[2].what == "refused: measuring to the end" && report.checks()[2].found == "a device's error");
