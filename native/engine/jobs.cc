@@ -224,14 +224,21 @@ std::shared_ptr<Job> generate_job(GenerateRequest request, std::function<void(st
     const int kind = of_drafter * (kPrecisions + 1) + of_shared;
     const auto& drafter = request.drafter ? request.drafter : request.target;
     request.params.costs = request.target->history->of(drafter->model, kind * kModes + int(request.params.mode));
-    const auto share = [&](const Model& model, ops::Precision precision) {  // a guess: a step takes as long as reading the weights
-      const int64_t bytes = precision == ops::Precision::kDraft ? model.draft_bytes() : model.weight_bytes();
-      return double(bytes) / double(request.target->model->weight_bytes());
+    // Guesses: a step takes as long as reading the weights, and the keys and values that there are.
+    const auto weights = [](const Model& model, ops::Precision precision) {
+      return double(precision == ops::Precision::kDraft ? model.draft_bytes() : model.weight_bytes());
     };
+    const kv::Sequence& cache = *request.target->sequence;
+    const double plain_bytes = double(request.target->model->weight_bytes()) + double(cache.bytes());
     spec::DecodeParams& params = request.params;
-    if (request.shared) params.guest_share = share(*request.target->model, request.shared->precision);
-    params.draft_share = request.drafter ? share(*request.drafter->model, request.drafter->precision) : params.guest_share;
-    params.read_ms = request.target->history->read_ms() * params.draft_share;
+    if (request.shared) {
+      const double left_out = double(request.shared->selection.skipped()) / std::max(1, cache.length());
+      const double cache_bytes = double(cache.bytes()) * std::max(0.0, 1 - left_out);
+      params.guest_share = (weights(*request.target->model, request.shared->precision) + cache_bytes) / plain_bytes;
+    }
+    const double drafter_bytes = request.drafter ? weights(*request.drafter->model, request.drafter->precision) : 0;
+    params.draft_share = request.drafter ? drafter_bytes / plain_bytes : params.guest_share;
+    params.read_ms = request.target->history->read_ms() * drafter_bytes / weights(*request.target->model, ops::Precision::kFull);
   }
   request.params.rounds = common_rounds(request);
   return std::make_shared<Generate>(std::move(request), std::move(on_tokens), std::move(done));
