@@ -97,7 +97,10 @@ export interface LoadModelOptions {
 
 /** Options of `model.open()`. */
 export interface OpenOptions {
-  /** The model that drafts; it must have the vocabulary of this one. Default: this model itself (one copy of the weights). */
+  /**
+   * The model that drafts; it must have the vocabulary of this one. Default: this model itself (one copy of the weights). In `lossless`
+   * with automatic draft lengths either of the two drafts, whichever is faster, and this one reads its chunks only when that should pay.
+   */
   readonly drafter?: Model | undefined
   /** How questions of this document draft without a `drafter`, unless they say otherwise. Default "auto". See `ask()`. */
   readonly draftWeights?: DraftWeights | undefined

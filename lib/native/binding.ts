@@ -211,7 +211,10 @@ export interface Binding {
   ): Cancel
   /** Appends tokens to a sequence in chunks; cancel keeps what whole chunks wrote. onProgress: tokens of this call so far. */
   prefill(sequence: NativeSequence, tokens: Int32Array, onProgress: (tokens: number) => void, onDone: Done<undefined>): Cancel
-  /** The answer, committed tokens as they come. Both sequences keep prompt + answer but for the last token. */
+  /**
+   * The answer, committed tokens as they come. Both sequences keep prompt + answer but for the last token; in lossless with an automatic
+   * length the drafter's may lack more.
+   */
   generate(request: GenerateRequest, onTokens: (tokens: Int32Array) => void, onDone: Done<NativeStats>): Cancel
   /** For tests and benchmarks: appends tokens in one pass and returns the logits of the last `rows` (0 to 64) of them, [rows, vocab]. */
   evaluate(sequence: NativeSequence, tokens: Int32Array, rows: number, onDone: Done<Float32Array>): Cancel

@@ -20,13 +20,14 @@ export interface UsedChunk {
 /** What an answer cost, and how drafting went. Times in ms. */
 export interface AnswerStats {
   readonly mode: Mode
-  /** Who drafted. */
+  /** Who drafted; of two, the one that drafted most rounds. `speculation.drafters` has both. */
   readonly drafter: DrafterInfo
   /** Tokens of the target's prompt, the document's included; 0 in `rag` mode. */
   readonly promptTokens: number
   /**
    * Tokens that the drafter reads before the answer: of a prompt of its own, or where `drafter.cache` is `shared`, of the target's,
-   * read in the cache; 0 in `plain` mode.
+   * read in the cache; 0 in `plain` mode. Beside automatic draft lengths in `lossless` a prompt of its own is not read unless that
+   * should pay: `speculation.readTokens` tells.
    */
   readonly draftPromptTokens: number
   /** Time to bring this question's prompts into the caches, both models; the document itself was read before (`doc.readMs`). */
