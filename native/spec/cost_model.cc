@@ -30,7 +30,7 @@ Choice CostModel::choose(const Situation& s) {
   bonus_ = s.bonus_needs_draft;
   const Outlook o = outlook(s);
   const Choice choice = standing(s, o);
-  if (s.proposed == 0 || probing_ || !verify_.known(1)) return choice;
+  if (s.proposed == 0 || probing_ || !verify_.known(1) || (s.ledger && !verify_.repeated(1))) return choice;
   return with_ngram(s, o, choice);
 }
 
@@ -39,8 +39,9 @@ Choice CostModel::standing(const Situation& s, const Outlook& o) {
   const auto draft = [&](int length) { return Choice{Source::kModel, std::min(length, s.limit), 0}; };
   rate_ = o.rate(0);
   if (s.limit <= 0) return {};
-  // Costs first: a plain step, which tells what the answer can bear, a draft, and a second one because the first one ran cold.
-  if (!verify_.known(1)) return {};
+  // Costs first: two plain steps, which tell what the answer can bear (the first one may run cold: gains would be reckoned too high), a
+  // draft, and a second one because that runs cold too.
+  if (!verify_.known(1) || (s.ledger && !verify_.repeated(1))) return {};
   if (drafter().samples < kFirstRounds) {
     int most = 0;
     for (int length = 1; length <= s.limit; length++) most = o.rate(length) > o.rate(most) ? length : most;
@@ -142,7 +143,7 @@ bool CostModel::worth_catching_up(const Situation& s, const Outlook& o, int leng
 }
 
 int CostModel::choose_drafter(std::span<const Situation> candidates) {
-  if (!verify_.known(1)) return active_ = 0;
+  if (!verify_.repeated(1)) return active_ = 0;
   double least_ms = std::numeric_limits<double>::infinity();
   int chosen = active_;
   for (int i = 0; i < int(candidates.size()); i++) {

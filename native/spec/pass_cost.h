@@ -12,6 +12,7 @@ class Duration {
  public:
   void add(double ms);
   bool known() const { return count_ > 0; }
+  bool repeated() const { return count_ >= 2; }
   bool trusted() const { return count_ >= 3; }  // one outlier among them changes nothing
   double ms() const { return quartile_; }       // 0 before any sample
 
@@ -28,6 +29,7 @@ class PassCost {
  public:
   void add(int rows, double ms);
   bool known(int rows) const { return by_rows_[size_t(rows)].known(); }
+  bool repeated(int rows) const { return by_rows_[size_t(rows)].repeated(); }
   bool trusted(int rows) const { return by_rows_[size_t(rows)].trusted(); }
 
   bool sloped() const { return counts_ > 1; }  // whether passes of two row counts were measured
