@@ -1,8 +1,10 @@
 'use strict'
-// ASan + UBSan: one build of the C++ tests and the addon. The tests run once for each instruction set of this machine, those of the
-// CUDA module on the emulated device, then the addon's border under tap: node scripts/sanitized.cjs [test files...]   (default: test/addon)
+// ASan + UBSan: one build of the C++ tests and the addon. The tests run, those of kernels once for each instruction set of this machine,
+// those of the CUDA module on the emulated device, then the addon's border under tap:
+//   node scripts/sanitized.cjs [test files...]   (default: test/addon)
 // Leaks of Node's own make LeakSanitizer useless under tap; the C++ tests run with it.
 const { execFileSync, spawnSync } = require('node:child_process')
+const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const root = path.resolve(__dirname, '..')
@@ -28,7 +30,11 @@ run(process.execPath, cmake)
 const isas = JSON.parse(
   execFileSync(process.execPath, ['-p', 'JSON.stringify(require("node-gyp-build")(".").isas)'], { cwd: root, encoding: 'utf8' }),
 )
-for (const isa of isas) run(path.join(out, 'cmake', 'native_tests'), [], { ...sanitizers, RAGDRAFT_ISA: isa })
+const tests = path.join(root, 'test', 'native')
+const usesKernels = (file) => file.endsWith('_test.cc') && fs.readFileSync(path.join(tests, file), 'utf8').includes('cpu_backend')
+const ofKernels = fs.readdirSync(tests).filter(usesKernels)
+for (const [i, isa] of isas.entries())
+  run(path.join(out, 'cmake', 'native_tests'), i === 0 ? [] : ofKernels, { ...sanitizers, RAGDRAFT_ISA: isa })
 run(path.join(out, 'cmake', 'cuda_tests'), [], sanitizers)
 
 const library = (name) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()

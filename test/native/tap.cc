@@ -1,5 +1,6 @@
 #include "tap.h"
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 
@@ -22,13 +23,14 @@ void fail(const char* file, int line, const std::string& what) {
 }
 
 int run(int argc, char** argv) {
-  const std::string filter = argc > 1 ? argv[1] : "";
+  const std::vector<std::string> parts(argv + std::min(argc, 1), argv + argc);
   int number = 0, bad = 0;
   std::printf("TAP version 14\n");
   if (testing::data_seed() != 0) std::printf("# RAGDRAFT_TEST_SEED=%u\n", unsigned(testing::data_seed()));
   for (const Test& test : tests()) {
     const std::string name = std::string(test.file) + ": " + test.title;
-    if (name.find(filter) == std::string::npos) continue;
+    const auto named = [&](const std::string& part) { return name.find(part) != std::string::npos; };
+    if (!parts.empty() && std::none_of(parts.begin(), parts.end(), named)) continue;
     failures = 0;
     try {
       test.body();
