@@ -21,8 +21,8 @@ struct Register {
 };
 // Records a failure of the running test (the test goes on); prints at most 20 a test.
 void fail(const char* file, int line, const std::string& what);
-// Runs the tests whose "file: title" holds one of the arguments (all without any), prints TAP, and returns the exit status: 0 if there were any and
-// all passed.
+// Runs the tests whose "file: title" holds one of the arguments (all without any), prints TAP, and returns the exit status: 0 if there
+// were any and all passed.
 int run(int argc, char** argv);
 
 }  // namespace tap
