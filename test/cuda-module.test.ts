@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import t from 'tap'
+import type { CudaReport } from '../lib/native/binding'
 
 const { parse, shortName, differences } = require('../scripts/cuda-resources.cjs')
 const module_ = path.resolve('build', 'Release', 'libragdraft_cuda.so')
@@ -64,10 +65,14 @@ t.test(
     const symbols = execFileSync('nm', ['-D', '--defined-only', module_], { encoding: 'utf8' }).trim().split('\n')
     t.match(symbols, [/ T ragdraft_cuda_get_api$/])
     t.equal(symbols.length, 1)
-    const script = 'process.stdout.write(require("node-gyp-build")(process.cwd()).cuda().archs)'
-    const env = { ...process.env, RAGDRAFT_CUDA_FORCE_LOAD: '1' } // there may be no driver here
-    const archs = execFileSync(process.execPath, ['-e', script], { env, encoding: 'utf8' }).split(',')
-    t.strictSame(archs, ['80-real', '89-real', '90a-real', '100-real', '120-real', '80-virtual'])
+    const archs = ['80-real', '89-real', '90a-real', '100-real', '120-real', '80-virtual'].join(',')
+    t.ok(fs.readFileSync(module_).includes(archs), 'it was compiled for all of them')
+    // There may be no driver here; the module loads all the same, and the child says why there is no GPU.
+    const script = 'process.stdout.write(JSON.stringify(require("node-gyp-build")(process.cwd()).probeCuda(30)))'
+    const env = { ...process.env, RAGDRAFT_CUDA_FORCE_LOAD: '1' }
+    const report = JSON.parse(execFileSync(process.execPath, ['-e', script], { env, encoding: 'utf8' })) as CudaReport
+    t.notMatch(report.reason, /undefined symbol|cannot open|ABI/, 'it can be loaded')
+    t.ok(report.devices.length > 0 || report.reason.length > 0)
     t.end()
   },
 )
