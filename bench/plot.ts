@@ -45,6 +45,7 @@ export function svgChart(chart: Chart, subtitle: string): string {
   const total = 2 * margin + columns * width + (columns - 1) * gap
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${total}" height="${y}" viewBox="0 0 ${total} ${y}" font-family="sans-serif" font-size="11">`,
+    `<title>${escaped(chart.title)}</title>`,
     `<rect width="${total}" height="${y}" fill="#fff"/>`,
     text(margin, 22, chart.title, 'font-size="15" font-weight="bold"'),
     text(margin, 38, subtitle, 'fill="#666"'),
