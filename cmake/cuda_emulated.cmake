@@ -32,6 +32,7 @@ add_dependencies(cuda_tests gpu_check)
 # module.cu's functions lead to all the others.
 add_library(ragdraft_cuda_emulated MODULE ${CMAKE_CURRENT_BINARY_DIR}/gen/emulated_module.cc)
 target_link_libraries(ragdraft_cuda_emulated PRIVATE ragdraft_emulated)
+set_target_properties(ragdraft_cuda_emulated PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})  # cmake-js would have another
 if(UNIX AND NOT APPLE)
   target_link_options(ragdraft_cuda_emulated PRIVATE -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/exports.map)
 endif()
