@@ -1,11 +1,14 @@
-/** The native programs of the benchmarks: built on demand into build/bench, run, their JSON read. */
+/**
+ * The native programs of the benchmarks: built on demand into build/bench, or the CMake build that RAGDRAFT_BENCH_BUILD names; run, their
+ * JSON read.
+ */
 import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 
 const root = path.resolve(__dirname, '..')
-const build = path.join(root, 'build', 'bench')
+const buildFolder = () => path.resolve(root, process.env.RAGDRAFT_BENCH_BUILD ?? path.join('build', 'bench'))
 
 /** GOP/s of one thread and of all; a multiply-add is two operations. */
 export interface Rate {
@@ -77,6 +80,29 @@ export async function timeKernels(options: Readonly<Record<string, string | numb
   return times
 }
 
+/** Answers of one setting, timed by ragdraft_answers. */
+export interface AnswerTime {
+  /** Of drafts; -1: auto, 0: plain decoding. */
+  readonly length: number
+  /** Simulated. */
+  readonly acceptance: number
+  readonly tokens: number
+  readonly rounds: number
+  readonly drafted: number
+  readonly accepted: number
+  /** Of a token, answer by answer. */
+  readonly ms: readonly number[]
+}
+
+/** @param options name=value arguments of ragdraft_answers; see bench/native/answers.cc */
+export async function timeAnswers(options: Readonly<Record<string, string | number>>, log: (line: string) => void): Promise<AnswerTime[]> {
+  const program = await built('ragdraft_answers', log)
+  const times: AnswerTime[] = []
+  const args = Object.entries(options).map(([name, value]) => `${name}=${value}`)
+  await run(program, args, (line) => times.push(JSON.parse(line) as AnswerTime))
+  return times
+}
+
 const programs = new Map<string, Promise<string>>()
 
 /** The path of a program, built once a run. */
@@ -90,7 +116,9 @@ function built(target: string, log: (line: string) => void): Promise<string> {
 
 async function compile(target: string, log: (line: string) => void): Promise<string> {
   log(`building ${target}`)
-  if (!fs.existsSync(path.join(build, 'CMakeCache.txt')))
+  const build = buildFolder()
+  const cache = path.join(build, 'CMakeCache.txt')
+  if (!fs.existsSync(cache) || !fs.readFileSync(cache, 'utf8').includes('RAGDRAFT_BUILD_BENCH:BOOL=ON'))
     await run('cmake', ['-S', root, '-B', build, '-DRAGDRAFT_BUILD_BENCH=ON', '-DRAGDRAFT_CUDA=OFF', '-DCMAKE_BUILD_TYPE=Release'])
   const parallel = String(os.availableParallelism())
   await run('cmake', ['--build', build, '--config', 'Release', '--target', target, '--parallel', parallel])

@@ -1,15 +1,15 @@
 /** The benchmarks at work on a model of two layers: what they write, not how fast anything is. */
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import t from 'tap'
 import { bench } from '../../bench/cli'
 import { markBestPeer } from '../../bench/compare'
 import { keep, median, type Report, type Row } from '../../bench/report'
 import { rowOf } from '../../bench/suites/kernels'
-import { simulatedAnswer } from '../../bench/suites/simulated'
 import { randomModel, temporary, tiny } from '../helpers/models'
-import { loadModel, prefill, randomTokens } from '../helpers/native'
 
-const model = () => randomModel('bench-tiny', { ...tiny, dtypes: { default: 'Q8_0' } })
+const model = (type: 'Q8_0' | 'F16' = 'Q8_0') =>
+  randomModel(type === 'Q8_0' ? 'bench-tiny' : 'bench-f16', { ...tiny, dtypes: { default: type } })
 const silent = () => {}
 
 t.test('the engine suite writes a report of the documented shape, a table and a plot', async (t) => {
@@ -45,26 +45,44 @@ t.test('the engine suite writes a report of the documented shape, a table and a 
   t.ok(plot.includes('bench-tiny, bf16 KV: verify of 4 rows'))
 })
 
-t.test('simulated answers consume drafts as the rate says, and leave both caches as they were', async (t) => {
-  const native = await loadModel(await model(), { threads: 1 })
-  const [target, drafter] = [40, 20].map((depth) => ({ depth, sequence: native.createSequence({ contextTokens: 200, kv: 'f16' }) }))
-  for (const { depth, sequence } of [target!, drafter!]) await prefill(sequence, randomTokens(depth, 250))
-  const prints = [target!, drafter!].map(({ sequence }) => sequence.fingerprint())
-  const answer = (length: number, rate: number, catchesUp = true) =>
-    simulatedAnswer(target!.sequence, drafter!.sequence, length, rate, 30, catchesUp)
-  t.match(await answer(4, 1), { tokens: 30, drafted: 24, accepted: 24 }, 'all accepted: five tokens a round')
-  t.match(await answer(4, 1, false), { tokens: 30, drafted: 24, accepted: 24 }, 'also for a drafter that need not catch up')
-  t.match(await answer(2, 0), { tokens: 30, drafted: 60, accepted: 0 }, 'none accepted: one token a round')
-  const half = await answer(1, 0.5)
-  t.ok(half.accepted > 0 && half.accepted < half.drafted)
-  t.equal(half.tokens, half.drafted + half.accepted)
-  t.match(await answer(1, 0.5), { drafted: half.drafted, accepted: half.accepted }, 'the same coin every time')
+t.test('simulated acceptance is what the rounds of the decoder meet; the text is that of plain decoding', async (t) => {
+  process.env.RAGDRAFT_BENCH_BUILD = path.join('build', 'native-tests') // where the core is compiled for other tests
+  const [json, svg] = [temporary('simulated.json'), temporary('simulated.svg')]
+  let printed = ''
+  const out = (text: string) => {
+    printed += text
+  }
+  const args = ['simulated', '--depth', '200', '--kv', 'f16', '--tokens', '40', '--acceptance', '0.5,1', '--draft-length', '4']
+  const of = async (type?: 'F16') => ['--model', await model(type)]
+  const how = ['--runs', '2', '--threads', '1', '--no-peer', '--no-peaks', '--json', json, '--svg', svg]
+  await bench([...args, ...(await of()), ...how], out, silent)
+  const { rows } = JSON.parse(fs.readFileSync(json, 'utf8')) as Report
+  const [auto, fixed] = ['drafter self-q4, auto', 'drafter self-q4']
   t.same(
-    [target!, drafter!].map(({ sequence }) => sequence.fingerprint()),
-    prints,
+    rows.map((r) => [r.setting, r.simulatedAcceptance, r.draftLength, r.tokens, r.runs]),
+    [
+      ['plain', undefined, undefined, 40, 2],
+      [auto, 0, undefined, 40, 2],
+      [auto, 0.5, undefined, 40, 2],
+      [fixed, 0.5, 4, 40, 2],
+      [auto, 1, undefined, 40, 2],
+      [fixed, 1, 4, 40, 2],
+    ],
   )
-  for (const { sequence } of [target!, drafter!]) sequence.close()
-  native.close()
+  const [plain, never, , half, , always] = rows
+  t.equal(plain!.drafted, undefined)
+  t.equal(never!.accepted, 0)
+  t.match(always, { drafted: 32, accepted: 32 }, 'all accepted: five tokens a round')
+  t.ok(half!.accepted! > 0 && half!.accepted! < half!.drafted!)
+  t.ok(rows.every((r) => r.ms > 0 && Number.isFinite(r.ms)))
+  t.match(printed, /SIMULATED acceptance/)
+  t.match(fs.readFileSync(svg, 'utf8'), /simulated 0\.5/)
+
+  const drafter = await randomModel('bench-drafter', { ...tiny, layers: 1, dtypes: { default: 'Q8_0' } })
+  await bench([...args, ...(await of()), ...how, '--drafter', drafter], () => {}, silent)
+  const other = (JSON.parse(fs.readFileSync(json, 'utf8')) as Report).rows
+  t.match(other.at(-1), { setting: 'drafter bench-drafter', drafted: 32, accepted: 32 }, 'another model drafts in a cache of its own')
+  await t.rejects(bench([...args, ...(await of('F16')), ...how], out, silent), /upper 4 bits/)
 })
 
 t.test('shares of the peaks are held against the operands of a kernel', (t) => {

@@ -1,0 +1,251 @@
+// Times answers of the decoder's own rounds, in mode lossless, at SIMULATED acceptance rates: passes, policy and costs are real, what the
+// drafter says is given. One line of JSON a setting: ms of a token, run by run.
+//   ragdraft_answers model=FILE [name=value]...
+//     drafter     self-q4 (the upper 4 bits of the weights), self (all of them), in the target's cache as lossless does; or a GGUF file
+//     depth, kv   of the target's context, which is made of copies of its first 1,024 tokens unless read=1
+//     acceptance  rates; 0: a drafter that is always wrong
+//     lengths     fixed draft lengths; auto is always measured, as is plain decoding
+//     tokens      of an answer; runs, threads
+// Answers of all settings grow side by side, the shortest one's turn being next: all of them see the same weather, whatever neighbours do.
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/sequence_model.h"
+#include "given_drafter.h"
+#include "model/load.h"
+#include "spec/decoder.h"
+#include "team.h"
+
+namespace {
+
+using namespace ragdraft;
+
+constexpr TokenId kLastOfPrompt = 5;
+constexpr int kAuto = -1, kPlain = 0;
+
+struct Options {
+  std::string model, drafter = "self-q4", kv = "bf16", acceptance = "0,0.6,0.75,0.9,0.95", lengths;
+  int threads = 0, runs = 3, depth = 16384, tokens = 128, read = 0;
+};
+
+std::vector<double> numbers(const std::string& list, double least, double most) {
+  std::vector<double> values;
+  std::istringstream stream(list);
+  for (std::string part; std::getline(stream, part, ',');) {
+    char* end = nullptr;
+    values.push_back(std::strtod(part.c_str(), &end));
+    check(!part.empty() && *end == '\0' && values.back() >= least && values.back() <= most, Code::kInvalidArgument, "a number is out of range");
+  }
+  return values;
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  const std::map<std::string, int*> counts = {
+      {"threads", &options.threads}, {"runs", &options.runs}, {"depth", &options.depth}, {"tokens", &options.tokens}, {"read", &options.read}};
+  const std::map<std::string, std::string*> texts = {{"model", &options.model},           {"drafter", &options.drafter}, {"kv", &options.kv},
+                                                     {"acceptance", &options.acceptance}, {"lengths", &options.lengths}};
+  for (int i = 1; i < argc; i++) {
+    const std::string argument = argv[i];
+    const size_t equals = std::min(argument.find('='), argument.size());
+    const std::string name = argument.substr(0, equals), value = equals < argument.size() ? argument.substr(equals + 1) : "";
+    if (const auto count = counts.find(name); count != counts.end()) {
+      const std::vector<double> given = numbers(value, name == "read" ? 0 : 1, 1 << 24);
+      check(given.size() == 1, Code::kInvalidArgument, "one number is wanted");
+      *count->second = int(given[0]);
+    } else if (const auto text = texts.find(name); text != texts.end()) {
+      *text->second = value;
+    } else {
+      throw Error(Code::kInvalidArgument, "unknown argument " + argument);
+    }
+  }
+  check(!options.model.empty(), Code::kInvalidArgument, "which model?");
+  return options;
+}
+
+kv::KvType kv_type(const std::string& name) {
+  const std::map<std::string, kv::KvType> types = {
+      {"f16", kv::KvType::kF16}, {"bf16", kv::KvType::kBF16}, {"f32", kv::KvType::kF32}, {"q8", kv::KvType::kQ8}};
+  const auto found = types.find(name);
+  if (found == types.end()) throw Error(Code::kInvalidArgument, "unknown KV type " + name);
+  return found->second;
+}
+
+std::shared_ptr<model::Transformer> load(const std::string& path, const std::shared_ptr<ops::Backend>& backend) {
+  model::ModelLoader loader(path, backend);
+  while (!loader.done()) loader.step();
+  return loader.take();
+}
+
+const std::atomic<bool> kNeverCancelled{false};
+
+// A context of `depth` tokens, with room for an answer.
+std::shared_ptr<engine::Session> open(const std::shared_ptr<model::Transformer>& model, const Options& options, int depth) {
+  const kv::KvType type = kv_type(options.kv);
+  auto sequence = std::make_unique<kv::Sequence>(model->cache(type), depth + options.tokens + kMaxVerifyRows);
+  auto session = std::make_shared<engine::Session>(model, std::move(sequence), ops::Precision::kFull);
+  constexpr int kReadTokens = 1024;
+  engine::SequenceModel reader(*session, kNeverCancelled);
+  const int read = options.read ? depth : std::min(depth, kReadTokens);
+  uint32_t state = 1;
+  while (session->sequence->length() < read) {
+    std::vector<TokenId> tokens(size_t(std::min(model::Transformer::kMaxRows, read - session->sequence->length())));
+    for (TokenId& token : tokens) token = TokenId((state = state * 1664525u + 1013904223u) >> 8) % std::min(250, reader.vocab_size());
+    reader.forward(tokens, 0, nullptr);
+  }
+  if (read < depth) session->sequence->repeat(depth);
+  return session;
+}
+
+// What a drafter reads of the document by default: about 4,096 tokens of chunks, or 1/24 of it where that is more.
+int read_by_drafter(int depth) { return std::min(depth, std::max(4096, depth / 24)); }
+
+// Chunks all over the document, of 8 pages each.
+kv::Selection chunks(int depth) {
+  constexpr int kChunk = 8 * kPageTokens;
+  const int count = std::max(1, read_by_drafter(depth) / kChunk), tail = depth - depth % kPageTokens;
+  std::vector<kv::TokenRange> ranges;
+  for (int i = 0; i < count; i++) {
+    const Position begin = Position(int64_t(i) * tail / count);
+    ranges.push_back({begin, std::min(begin + kChunk, tail)});
+  }
+  return kv::Selection(ranges, tail);
+}
+
+struct Setting {
+  int length;         // kAuto, kPlain or a fixed one
+  double acceptance;  // of no meaning for kPlain
+};
+
+// The models and their contexts, which answers read and leave as they are.
+struct Stage {
+  explicit Stage(const Options& options) : backend(ops::make_cpu_backend(options.threads)) {
+    target = open(load(options.model, backend), options, options.depth);
+    const bool draft_bits = options.drafter == "self-q4";
+    check(!draft_bits || target->model->draft_bytes() < target->model->weight_bytes(), Code::kInvalidArgument,
+          "the model's weights have no upper 4 bits");
+    if (draft_bits || options.drafter == "self") {
+      selection = chunks(options.depth);
+      precision = draft_bits ? ops::Precision::kDraft : ops::Precision::kFull;
+    } else {
+      drafter = open(load(options.drafter, backend), options, read_by_drafter(options.depth));
+    }
+  }
+
+  // What a draft step reads, of what a plain step does.
+  double draft_share() const {
+    const engine::Session& drafting = drafter ? *drafter : *target;
+    const int64_t weights = precision == ops::Precision::kDraft ? drafting.model->draft_bytes() : drafting.model->weight_bytes();
+    const double left_out = selection ? double(selection->skipped()) / target->sequence->length() : 0;
+    const double keys = double(drafting.sequence->bytes()) * (1 - left_out);
+    return (double(weights) + keys) / (double(target->model->weight_bytes()) + double(target->sequence->bytes()));
+  }
+
+  std::shared_ptr<ops::Backend> backend;
+  std::shared_ptr<engine::Session> target, drafter;  // drafter: where it is another model
+  std::optional<kv::Selection> selection;            // where it is the same
+  ops::Precision precision = ops::Precision::kFull;
+};
+
+std::shared_ptr<engine::Session> fork(const engine::Session& session) {
+  return std::make_shared<engine::Session>(session.model, session.sequence->fork(), session.precision);
+}
+
+// One answer, in caches of its own, as engine::generate_job would make it where nothing is known of earlier answers.
+class Answer {
+ public:
+  // plain_text: of the whole answer; empty where the setting is plain.
+  Answer(const Stage& stage, const Options& options, const Setting& setting, std::span<const TokenId> plain_text)
+      : target_(fork(*stage.target)), drafter_(stage.drafter ? fork(*stage.drafter) : nullptr), selection_(stage.selection) {
+    const bool drafts = setting.length != kPlain;
+    target_model_.emplace(*target_, kNeverCancelled);
+    if (drafter_) drafter_model_.emplace(*drafter_, kNeverCancelled);
+    else drafter_model_.emplace(*target_, kNeverCancelled, stage.precision, &*selection_);
+    given_.emplace(*drafter_model_, plain_text, setting.acceptance, drafter_model_->length());
+    spec::DecodeParams params;
+    params.mode = drafts ? spec::Mode::kLossless : spec::Mode::kPlain;
+    params.draft_length = setting.length;
+    params.sampling.temperature = 0;
+    params.max_tokens = options.tokens;
+    params.ngram = false;
+    params.shared_cache = drafts && !drafter_;
+    params.draft_share = stage.draft_share();
+    std::vector<TokenId> drafter_pending;
+    if (drafts && drafter_) drafter_pending.push_back(kLastOfPrompt);
+    decoder_.emplace(&*target_model_, std::vector<TokenId>{kLastOfPrompt}, drafts ? &*given_ : nullptr, std::move(drafter_pending), params);
+  }
+
+  bool done() const { return decoder_->finish() != spec::Finish::kNone; }
+  void step() {
+    const double start = bench::seconds_now();
+    const std::span<const TokenId> tokens = decoder_->step();
+    ms_ += 1000 * (bench::seconds_now() - start);
+    text_.insert(text_.end(), tokens.begin(), tokens.end());
+  }
+  const std::vector<TokenId>& text() const { return text_; }
+  double ms() const { return ms_; }
+  const spec::DecodeStats& stats() const { return decoder_->stats(); }
+
+ private:
+  std::shared_ptr<engine::Session> target_, drafter_;
+  std::optional<kv::Selection> selection_;
+  std::optional<engine::SequenceModel> target_model_, drafter_model_;
+  std::optional<bench::GivenDrafter> given_;
+  std::optional<spec::Decoder> decoder_;
+  std::vector<TokenId> text_;
+  double ms_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const Options options = parse(argc, argv);
+  std::vector<Setting> settings{{kPlain, 0}};
+  for (const double acceptance : numbers(options.acceptance, 0, 1)) {
+    settings.push_back({kAuto, acceptance});
+    if (acceptance == 0) continue;  // a fixed length is an order, however wrong the drafter is
+    for (const double length : numbers(options.lengths, 1, kMaxVerifyRows - 1)) settings.push_back({int(length), acceptance});
+  }
+  const Stage stage(options);
+  std::vector<TokenId> plain_text;
+  {
+    Answer plain(stage, options, settings[0], {});  // a warm-up too
+    while (!plain.done()) plain.step();
+    plain_text = plain.text();
+  }
+  std::vector<std::vector<double>> ms(settings.size());
+  std::vector<spec::DecodeStats> stats_of(settings.size());
+  for (int run = 0; run < options.runs; run++) {
+    std::vector<std::unique_ptr<Answer>> answers;
+    for (const Setting& setting : settings) answers.push_back(std::make_unique<Answer>(stage, options, setting, plain_text));
+    for (;;) {
+      Answer* behind = nullptr;
+      for (const auto& answer : answers)
+        if (!answer->done() && (!behind || answer->text().size() < behind->text().size())) behind = answer.get();
+      if (!behind) break;
+      behind->step();
+    }
+    for (size_t i = 0; i < settings.size(); i++) {
+      check(answers[i]->text() == plain_text, Code::kInternal, "an answer with drafts differs from plain decoding");
+      ms[i].push_back(answers[i]->ms() / options.tokens);
+      stats_of[i] = answers[i]->stats();
+    }
+  }
+  for (size_t i = 0; i < settings.size(); i++) {
+    const spec::DecodeStats& stats = stats_of[i];
+    std::printf("{\"length\":%d,\"acceptance\":%g,\"tokens\":%d,\"rounds\":%lld,\"drafted\":%lld,\"accepted\":%lld,\"ms\":[", settings[i].length,
+                settings[i].acceptance, options.tokens, (long long)stats.rounds, (long long)stats.drafted, (long long)stats.accepted);
+    for (size_t run = 0; run < ms[i].size(); run++) std::printf("%s%.4f", run == 0 ? "" : ",", ms[i][run]);
+    std::printf("]}\n");
+  }
+} catch (const ragdraft::Error& error) {
+  std::fprintf(stderr, "ragdraft_answers: %s\n", error.what());
+  return 2;
+}
