@@ -29,13 +29,17 @@ export const load: Suite = {
     return [header, ...lines]
   },
   checks(rows) {
-    const second = rows.filter((r) => r.engine === 'ragdraft' && r.setting === 'second load')
-    return second.flatMap((r): Check[] => {
+    const ours = rows.filter((r) => r.engine === 'ragdraft')
+    return ours.flatMap((r): Check[] => {
       const share = r.steadyMiB! / r.neededMiB!
-      return [
-        { what: `${r.model}: second load`, found: `${(r.ms / 1000).toFixed(2)} s`, wanted: '< 3 s', ok: r.ms < 3000 },
-        { what: `${r.model}: memory over weights + KV`, found: share.toFixed(2), wanted: '<= 1.10', ok: share <= 1.1 },
-      ]
+      const memory = {
+        what: `${r.model}: memory over weights + KV, ${r.setting}`,
+        found: share.toFixed(2),
+        wanted: '<= 1.10',
+        ok: share <= 1.1,
+      }
+      if (r.setting !== 'second load') return [memory]
+      return [{ what: `${r.model}: second load`, found: `${(r.ms / 1000).toFixed(2)} s`, wanted: '< 3 s', ok: r.ms < 3000 }, memory]
     })
   },
   chart(rows) {

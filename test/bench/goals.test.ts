@@ -148,10 +148,11 @@ t.test('goals of answers, of a busy machine and of loads', (t) => {
     neededMiB: 100,
   })
   t.same(
-    load.checks!([loaded, { ...loaded, setting: 'first load', ms: 9000 }]).map((c) => [c.found, c.ok]),
+    load.checks!([loaded, { ...loaded, setting: 'first load', ms: 9000, steadyMiB: 110 }]).map((c) => [c.found, c.ok]),
     [
       ['2.90 s', true],
       ['1.12', false],
+      ['1.10', true],
     ],
   )
   t.end()

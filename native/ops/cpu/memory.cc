@@ -43,8 +43,9 @@ void require_memory(size_t bytes) {
 
 std::shared_ptr<std::byte[]> allocate_zeroed(size_t bytes) {
   const bool large = bytes >= kLargeBytes;
-  // Whole huge pages, and one more to align with: a block that starts between two would lose its ends to small pages.
-  const size_t slack = large ? kHugePage : 0, unit = large ? kHugePage : size_t(sysconf(_SC_PAGESIZE));
+  // Huge pages as far as whole ones go: rounded up, the matrices of a model would take up to a tenth more than they hold. One more to align
+  // with: a block that starts between two would lose its beginning to small pages.
+  const size_t slack = large ? kHugePage : 0, unit = size_t(sysconf(_SC_PAGESIZE));
   if (bytes > std::numeric_limits<size_t>::max() / 2) throw Error(Code::kOutOfMemory, "cannot allocate " + mebibytes(double(bytes)));
   const size_t size = (std::max<size_t>(bytes, 1) + unit - 1) / unit * unit;
   if (large) require_memory(size);
@@ -54,7 +55,7 @@ std::shared_ptr<std::byte[]> allocate_zeroed(size_t bytes) {
   if (large) {
     start += (kHugePage - reinterpret_cast<uintptr_t>(start) % kHugePage) % kHugePage;
 #if defined(MADV_HUGEPAGE)
-    madvise(start, size, MADV_HUGEPAGE);  // a wish: without it the block only is slower
+    madvise(start, size / kHugePage * kHugePage, MADV_HUGEPAGE);  // a wish: without it the block only is slower
 #endif
   }
   const auto unmap = [mapping, length = size + slack](std::byte*) { munmap(mapping, length); };
