@@ -7,9 +7,39 @@
 
 #include "ops/cpu/isa/attention_product.h"
 #include "ops/cpu/isa/attention_softmax.h"
+#if RAGDRAFT_HAS_BF16
+#include "ops/cpu/isa/attention_weights_bf16.h"
+#endif
 
 namespace ragdraft::ops {
 namespace {
+
+// exp(s - maximum) as left operands to `words`; returns the sum of what the product will see. From `visible` on s is -inf.
+template <class Operand>
+RAGDRAFT_INLINE float store_weights(TileVectors& s, [[maybe_unused]] int visible, float maximum, float* words) {
+#if RAGDRAFT_HAS_BF16
+  if constexpr (Operand::kDepth == 2) {
+    const PageWeights weight_of(maximum);
+    RAGDRAFT_UNROLL
+    for (int i = 0; i < kTileVectors; ++i) s[i] = weight_of(s[i]);
+    if (visible < kPageTokens) mask(s, visible, 0.0f);  // not even 2^-100
+    constexpr int32_t kOnes = 0x3f803f80;               // a pair of bf16
+    F32x16 sum = F32x16::zero();
+    RAGDRAFT_UNROLL
+    for (int i = 0; i < kTileVectors; i += 2) {
+      const NativeBf16Pairs pairs = to_bf16_pairs(s[i], s[i + 1]);
+      store(words + 8 * i, pairs);
+      sum = dot_bf16(sum, pairs, kOnes);
+    }
+    return reduce_add(sum);
+  }
+#endif
+  const F32x16 shift = F32x16::set1(maximum);
+  RAGDRAFT_UNROLL
+  for (int i = 0; i < kTileVectors; ++i) s[i] = Operand::round(weight(s[i] - shift));
+  for (int i = 0; i < kTileVectors; i += 2) Operand::store_words(words, 16 * i, s[i], s[i + 1]);
+  return total(s);
+}
 
 template <class Operand>
 struct FloatArithmetic {
@@ -52,11 +82,7 @@ struct FloatArithmetic {
     for (int i = 0; i < kTileVectors; ++i) s[i] = F32x16::load(scores + 16 * i);
     if (visible < kPageTokens) mask(s, visible, -INFINITY);
     raise_maximum(s, block.padded_head_dim, maximum, sum, out);
-    const F32x16 shift = F32x16::set1(maximum);
-    RAGDRAFT_UNROLL
-    for (int i = 0; i < kTileVectors; ++i) s[i] = Operand::round(weight(s[i] - shift));
-    sum += total(s);
-    for (int i = 0; i < kTileVectors; i += 2) Operand::store_words(scores, 16 * i, s[i], s[i + 1]);
+    sum += store_weights<Operand>(s, visible, maximum, scores);
   }
 
   // values: the V block.

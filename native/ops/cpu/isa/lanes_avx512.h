@@ -1,4 +1,4 @@
-// Vectors whose lanes are moved or chosen one by one: what simd.h has no portable form of. Include from isa/attention_amx*.h only.
+// Vectors whose lanes are moved or chosen one by one: what simd.h has no portable form of. Include from isa/attention*.h only.
 #pragma once
 #include <immintrin.h>
 
