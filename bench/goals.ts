@@ -97,6 +97,18 @@ const answerRatios = [
   { acceptance: 0.75, depth: 32768, ratio: 3 },
 ]
 
+/** Of suite simulated: plain decoding against reads between its steps. @param plain the setting that is plain decoding */
+export function plainChecks(rows: readonly Row[], plain: string): Check[] {
+  return rows
+    .filter((r) => r.setting === plain && r.limitPercent !== undefined)
+    .map((r) => {
+      const wanted = r.depth < 4096 ? 90 : 80
+      const found = `${r.limitPercent!.toFixed(0)} % (${r.ms.toFixed(1)} ms)`
+      const what = `${r.model}, ${r.kv} KV: plain decoding at ${shortCount(r.depth)}, of reads between its steps`
+      return { what, found, wanted: `>= ${wanted} %`, ok: r.limitPercent! >= wanted }
+    })
+}
+
 /** Whether our rounds chose their own draft lengths. */
 export const isAuto = (row: Row): boolean => row.engine === 'ragdraft' && /\bauto\b/.test(row.setting ?? '')
 

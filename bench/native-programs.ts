@@ -92,6 +92,9 @@ export interface AnswerTime {
   readonly accepted: number
   /** Of a token, answer by answer. */
   readonly ms: readonly number[]
+  /** Of plain decoding: reads of DRAM between its steps, and what a step's weights, keys and values would take at that rate. */
+  readonly readGbps?: number
+  readonly limitMs?: number
 }
 
 /** @param options name=value arguments of ragdraft_answers; see bench/native/answers.cc */

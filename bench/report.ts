@@ -35,7 +35,10 @@ export interface Measured {
   readonly peerRatio?: number
   /** The least time that the machine's peaks allow, ms. */
   readonly limitMs?: number
-  /** Suite engine, ours, decode: reads of DRAM just before and after, the faster of both, GB/s. The limits at that depth are of it. */
+  /**
+   * Reads of DRAM, GB/s, which limitMs is of. Suite engine, ours, decode: just before and after, the faster of both. Suite simulated,
+   * plain: between the steps.
+   */
   readonly readGbps?: number
   /** Suite kernels: rates, and per cent of what the machine's peaks allow: memory, arithmetic, the tighter of both (engine: this alone). */
   readonly gbps?: number

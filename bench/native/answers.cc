@@ -7,6 +7,7 @@
 //     lengths     fixed draft lengths; auto is always measured, as is plain decoding
 //     tokens      of an answer; runs, threads
 // Answers of all settings grow side by side, the shortest one's turn being next: all of them see the same weather, whatever neighbours do.
+// So do reads of DRAM, which take turns with plain steps: limitMs is what such a step's bytes would take at their rate.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -20,6 +21,7 @@
 #include "engine/sequence_model.h"
 #include "given_drafter.h"
 #include "model/load.h"
+#include "reads.h"
 #include "spec/decoder.h"
 #include "team.h"
 
@@ -139,19 +141,47 @@ struct Stage {
     }
   }
 
-  // What a draft step reads, of what a plain step does.
+  // What a plain step reads.
+  double plain_bytes() const { return double(target->model->weight_bytes()) + double(target->sequence->bytes()); }
+  // What a draft step reads, of that.
   double draft_share() const {
     const engine::Session& drafting = drafter ? *drafter : *target;
     const int64_t weights = precision == ops::Precision::kDraft ? drafting.model->draft_bytes() : drafting.model->weight_bytes();
     const double left_out = selection ? double(selection->skipped()) / target->sequence->length() : 0;
     const double keys = double(drafting.sequence->bytes()) * (1 - left_out);
-    return (double(weights) + keys) / (double(target->model->weight_bytes()) + double(target->sequence->bytes()));
+    return (double(weights) + keys) / plain_bytes();
   }
 
   std::shared_ptr<ops::Backend> backend;
   std::shared_ptr<engine::Session> target, drafter;  // drafter: where it is another model
   std::optional<kv::Selection> selection;            // where it is the same
   ops::Precision precision = ops::Precision::kFull;
+};
+
+// Reads by all threads, a little at a time.
+class Reads {
+ public:
+  explicit Reads(int threads) : threads_(threads), buffer_(kBytes) {
+    const auto best_ms = [&](bench::ReadLoop read) {
+      double seconds = bench::read_seconds(buffer_, read, threads_);
+      for (int i = 0; i < 4; i++) seconds = std::min(seconds, bench::read_seconds(buffer_, read, threads_));
+      return seconds;
+    };
+    if (best_ms(bench::read_four_streams) < best_ms(bench::read_one_stream)) read_ = bench::read_four_streams;
+  }
+  void step() {
+    seconds_ += bench::read_seconds(buffer_, read_, threads_);
+    steps_++;
+  }
+  double gbps() const { return double(steps_) * double(buffer_.bytes()) / seconds_ / 1e9; }
+
+ private:
+  static constexpr size_t kBytes = size_t(256) << 20;
+  const int threads_;
+  bench::ReadBuffer buffer_;
+  bench::ReadLoop read_ = bench::read_one_stream;
+  double seconds_ = 0;
+  int steps_ = 0;
 };
 
 std::shared_ptr<engine::Session> fork(const engine::Session& session) {
@@ -220,6 +250,7 @@ int main(int argc, char** argv) try {
     while (!plain.done()) plain.step();
     plain_text = plain.text();
   }
+  Reads reads(stage.backend->threads());
   std::vector<std::vector<double>> ms(settings.size());
   std::vector<spec::DecodeStats> stats_of(settings.size());
   for (int run = 0; run < options.runs; run++) {
@@ -231,6 +262,7 @@ int main(int argc, char** argv) try {
         if (!answer->done() && (!behind || answer->text().size() < behind->text().size())) behind = answer.get();
       if (!behind) break;
       behind->step();
+      if (behind == answers[0].get()) reads.step();
     }
     for (size_t i = 0; i < settings.size(); i++) {
       check(answers[i]->text() == plain_text, Code::kInternal, "an answer with drafts differs from plain decoding");
@@ -240,8 +272,10 @@ int main(int argc, char** argv) try {
   }
   for (size_t i = 0; i < settings.size(); i++) {
     const spec::DecodeStats& stats = stats_of[i];
-    std::printf("{\"length\":%d,\"acceptance\":%g,\"tokens\":%d,\"rounds\":%lld,\"drafted\":%lld,\"accepted\":%lld,\"ms\":[", settings[i].length,
+    std::printf("{\"length\":%d,\"acceptance\":%g,\"tokens\":%d,\"rounds\":%lld,\"drafted\":%lld,\"accepted\":%lld,", settings[i].length,
                 settings[i].acceptance, options.tokens, (long long)stats.rounds, (long long)stats.drafted, (long long)stats.accepted);
+    if (settings[i].length == kPlain) std::printf("\"readGbps\":%.3f,\"limitMs\":%.4f,", reads.gbps(), stage.plain_bytes() / reads.gbps() / 1e6);
+    std::printf("\"ms\":[");
     for (size_t run = 0; run < ms[i].size(); run++) std::printf("%s%.4f", run == 0 ? "" : ",", ms[i][run]);
     std::printf("]}\n");
   }

@@ -1,73 +1,28 @@
 // What this machine can do at most, as one line of JSON: reads of DRAM in GB/s, multiply-adds in GOP/s (two operations each).
 //   ragdraft_peaks [threads, default all] [MiB to read, default 2048] [repeats, default 8] [reads: no arithmetic]
-// The buffer must be several times the last-level cache (a cyclic scan of more than it holds hits nothing). Peaks are of the best
-// instruction for each type: of vectors or, where there are any, of tiles.
+// The buffer must be several times the last-level cache. Peaks are of the best instruction for each type: of vectors or, where there are
+// any, of tiles.
 #include <algorithm>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <string>
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 #include "base/thread_pool.h"
 #include "peak_loops.h"
+#include "reads.h"
 #include "team.h"
 
 namespace {
 
 using namespace ragdraft::bench;
 
-// Sums of the words of one run of memory, and of four side by side: which is faster depends on the prefetchers.
-uint64_t sum_one_stream(const uint64_t* words, size_t count) {
-  uint64_t sum = 0;
-  for (size_t k = 0; k < count; ++k) sum += words[k];
-  return sum;
-}
-uint64_t sum_four_streams(const uint64_t* words, size_t count) {
-  const size_t part = count / 4;
-  const uint64_t *a = words, *b = a + part, *c = b + part, *d = c + part;
-  uint64_t sum = 0;
-  for (size_t k = 0; k < part; ++k) sum += (a[k] + b[k]) + (c[k] + d[k]);
-  return sum;
-}
-
-// Written once, so that every page is memory of its own; in huge pages where the system gives them.
-class Buffer {
- public:
-  explicit Buffer(size_t bytes) : count_(bytes / sizeof(uint64_t)) {
-    size_t space = bytes + kHugePage;
-    memory_.reset(new std::byte[space]);
-    void* start = memory_.get();
-    words_ = static_cast<uint64_t*>(std::align(kHugePage, bytes, start, space));
-#if defined(__linux__)
-    madvise(words_, bytes, MADV_HUGEPAGE);  // a wish: without it the read is a little slower
-#endif
-    std::fill_n(words_, count_, uint64_t(1));
-  }
-  const uint64_t* words() const { return words_; }
-  size_t count() const { return count_; }
-
- private:
-  static constexpr size_t kHugePage = 2 << 20;
-  size_t count_;
-  std::unique_ptr<std::byte[]> memory_;
-  uint64_t* words_ = nullptr;
-};
-
-double read_rate(const Buffer& buffer, int threads, int repeats) {
+double read_rate(const ReadBuffer& buffer, int threads, int repeats) {
   double seconds = 1e9;
-  for (const auto sum : {sum_one_stream, sum_four_streams}) {
-    const size_t part = buffer.count() / size_t(threads);
-    seconds = std::min(seconds, shortest(repeats, threads, [&](int thread) {
-                         volatile uint64_t result = sum(buffer.words() + size_t(thread) * part, part);
-                         (void)result;
-                       }));
+  for (const ReadLoop read : {read_one_stream, read_four_streams}) {
+    for (int i = 0; i < repeats; ++i) seconds = std::min(seconds, read_seconds(buffer, read, threads));
   }
-  return double(buffer.count() * sizeof(uint64_t)) / seconds / 1e9;
+  return double(buffer.bytes()) / seconds / 1e9;
 }
 
 double loop_rate(const PeakLoop& loop, int threads, int repeats) {
@@ -96,7 +51,7 @@ int main(int argc, char** argv) {
   const int repeats = argument(argc, argv, 3, 8, 1000);
   std::string json;
   {
-    const Buffer buffer(size_t(mebibytes) << 20);
+    const ReadBuffer buffer(size_t(mebibytes) << 20);
     json = "{\"threads\":" + std::to_string(threads) + ",\"readGbps\":{\"one\":" + std::to_string(read_rate(buffer, 1, repeats)) +
            ",\"all\":" + std::to_string(read_rate(buffer, threads, repeats)) + "}";
   }

@@ -6,7 +6,7 @@
 
 import { markBestPeer, peerKvType, peerOf, peerSettings } from '../compare'
 import { chunk, openPeer, peerPlain, withOpened } from '../contenders'
-import { answerGoals, autoChecks, isAuto } from '../goals'
+import { answerGoals, autoChecks, isAuto, plainChecks } from '../goals'
 import { modelFile, modelLabel } from '../models'
 import { type AnswerTime, timeAnswers } from '../native-programs'
 import { peerMissing } from '../peers/peer'
@@ -29,7 +29,7 @@ export const simulated: Suite = {
   defaults: { depths: [16384, 32768], draftLengths: [1, 2, 4, 8], kvs: ['bf16'] },
   run,
   table(rows) {
-    const times = ['ms/token', 'plain / this', 'peer plain / this', 'accepted / drafted']
+    const times = ['ms/token', 'plain / this', 'peer plain / this', 'accepted / drafted', 'of the limit']
     const header = ['depth', 'KV', 'setting', 'SIMULATED acceptance', 'draft length', ...times]
     const shown = rows.filter((r) => r.best || (r.draftLength === undefined && r.engine === 'ragdraft') || r.setting === 'defaults')
     const lines = shown.map((r) => {
@@ -46,11 +46,12 @@ export const simulated: Suite = {
         ours ? (ours.ms / r.ms).toFixed(2) : '-',
         peer ? (peer.ms / r.ms).toFixed(2) : '-',
         r.drafted === undefined ? '-' : `${r.accepted} / ${r.drafted}`,
+        r.limitPercent === undefined ? '-' : `${r.limitPercent.toFixed(0)} % (${r.readGbps!.toFixed(1)} GB/s)`,
       ]
     })
     return [header, ...lines]
   },
-  checks: (rows) => [...autoChecks(rows, plain), ...answerGoals(rows)],
+  checks: (rows) => [...plainChecks(rows, plain), ...autoChecks(rows, plain), ...answerGoals(rows)],
   chart(rows) {
     const titleOf = (r: Row) => `behind ${shortCount(r.depth)} tokens, ${r.kv} KV`
     const titles = distinct(
@@ -116,8 +117,10 @@ async function measure(
     const numbers = { depth, tokens, runs, threads, read: Number(options.read) }
     times ??= timeAnswers({ model: file, drafter, kv, ...numbers, acceptance: acceptance.join(','), lengths: draftLengths.join(',') }, log)
     const found = (await times).find((time) => time.length === length && time.acceptance === rate)!
-    const { drafted, accepted } = found
-    return { ms: median(found.ms), runs: found.ms.length, tokens: found.tokens, ...(length === plainLength ? {} : { drafted, accepted }) }
+    const { drafted, accepted, readGbps, limitMs } = found
+    const measured = { ms: median(found.ms), runs: found.ms.length, tokens: found.tokens }
+    if (length !== plainLength) return { ...measured, drafted, accepted }
+    return { ...measured, readGbps: readGbps!, limitMs: limitMs!, limitPercent: (100 * limitMs!) / measured.ms }
   }
   const add = async (cell: Pick<Cell, 'rows' | 'setting'> & Partial<Cell>, length: number) => {
     const full: Cell = { suite: 'simulated', engine: 'ragdraft', model: modelLabel(file), metric: 'answer', depth, kv, ...cell }

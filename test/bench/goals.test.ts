@@ -1,7 +1,7 @@
 /** What is said of measurements: limits, ratios, goals. */
 import t from 'tap'
 import { compared, peerOf } from '../../bench/compare'
-import { answerGoals, autoChecks, passChecks } from '../../bench/goals'
+import { answerGoals, autoChecks, passChecks, plainChecks } from '../../bench/goals'
 import { limitMs, type Shape, shapeOf } from '../../bench/limits'
 import type { Row } from '../../bench/report'
 import { checkTable } from '../../bench/suites'
@@ -129,6 +129,14 @@ t.test('goals of answers, of a busy machine and of loads', (t) => {
   t.same(
     answerGoals(answers).map(({ found, ok }) => [found, ok]),
     [['2.98', false]],
+  )
+  const plain = (depth: number, limitPercent: number) => answer({ setting: 'plain', depth, limitPercent })
+  t.same(
+    plainChecks([...answers, plain(64, 89.9), plain(16384, 80)], 'plain').map(({ wanted, ok }) => [wanted, ok]),
+    [
+      ['>= 90 %', false],
+      ['>= 80 %', true],
+    ],
   )
   const decode = (setting: string, ms: number) => row({ suite: 'busy', setting, ms })
   t.same(

@@ -71,6 +71,7 @@ t.test('simulated acceptance is what the rounds of the decoder meet; the text is
   )
   const [plain, never, , half, , always] = rows
   t.equal(plain!.drafted, undefined)
+  t.ok(plain!.readGbps! > 0 && plain!.limitMs! > 0 && plain!.limitPercent! < 100, 'held against reads between its steps')
   t.equal(never!.accepted, 0)
   t.match(always, { drafted: 32, accepted: 32 }, 'all accepted: five tokens a round')
   t.ok(half!.accepted! > 0 && half!.accepted! < half!.drafted!)
