@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { Answer, type AnswerResult, type AnswerTask } from '../../lib/session/answer'
+import { speculation } from './helpers/speculation'
 
 const result = (text: string): AnswerResult => ({
   text,
@@ -20,22 +21,7 @@ const result = (text: string): AnswerResult => ({
     drafted: 0,
     accepted: 0,
     acceptedByPosition: [],
-    speculation: {
-      roundsOff: 3,
-      roundsModel: 0,
-      roundsCascade: 0,
-      roundsNgram: 0,
-      roundsOnDevice: 0,
-      meanDraftLength: 0,
-      ngramProposed: 0,
-      ngramAccepted: 0,
-      draftMs: 0,
-      verifyMs: 0,
-      drafters: [],
-      readTokens: 0,
-      readMs: 0,
-      estimates: { draftStepMs: 0, verifyMs: [], acceptance: 0, ngramAcceptance: 0 },
-    },
+    speculation: speculation({ roundsOff: 3 }),
   },
 })
 

@@ -1,24 +1,7 @@
 /** What is printed of an answer's rounds. */
 import t from 'tap'
-import { type SpeculationStats, speculationText } from '../../lib/session/speculation'
-
-const stats = (more: Partial<SpeculationStats>): SpeculationStats => ({
-  roundsOff: 0,
-  roundsModel: 0,
-  roundsCascade: 0,
-  roundsNgram: 0,
-  roundsOnDevice: 0,
-  meanDraftLength: 0,
-  ngramProposed: 0,
-  ngramAccepted: 0,
-  draftMs: 0,
-  verifyMs: 0,
-  drafters: [],
-  readTokens: 0,
-  readMs: 0,
-  estimates: { draftStepMs: 0, verifyMs: [], acceptance: 0, ngramAcceptance: 0 },
-  ...more,
-})
+import { speculationText } from '../../lib/session/speculation'
+import { speculation as stats } from './helpers/speculation'
 
 t.test('rounds by kind, n-grams and the GPU, where there were any', (t) => {
   t.equal(speculationText(stats({ roundsOff: 5 })), '', 'nothing could be drafted')
