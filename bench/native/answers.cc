@@ -13,10 +13,10 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "base/error.h"
 #include "engine/sequence_model.h"
 #include "given_drafter.h"
@@ -37,13 +37,12 @@ struct Options {
   int threads = 0, runs = 3, depth = 16384, tokens = 128, read = 0;
 };
 
-std::vector<double> numbers(const std::string& list, double least, double most) {
+std::vector<double> rates(const std::string& list) {
   std::vector<double> values;
-  std::istringstream stream(list);
-  for (std::string part; std::getline(stream, part, ',');) {
+  for (const std::string& part : bench::split(list)) {
     char* end = nullptr;
     values.push_back(std::strtod(part.c_str(), &end));
-    check(!part.empty() && *end == '\0' && values.back() >= least && values.back() <= most, Code::kInvalidArgument, "a number is out of range");
+    check(*end == '\0' && values.back() >= 0 && values.back() <= 1, Code::kInvalidArgument, "a rate is a number from 0 to 1");
   }
   return values;
 }
@@ -54,30 +53,9 @@ Options parse(int argc, char** argv) {
       {"threads", &options.threads}, {"runs", &options.runs}, {"depth", &options.depth}, {"tokens", &options.tokens}, {"read", &options.read}};
   const std::map<std::string, std::string*> texts = {{"model", &options.model},           {"drafter", &options.drafter}, {"kv", &options.kv},
                                                      {"acceptance", &options.acceptance}, {"lengths", &options.lengths}};
-  for (int i = 1; i < argc; i++) {
-    const std::string argument = argv[i];
-    const size_t equals = std::min(argument.find('='), argument.size());
-    const std::string name = argument.substr(0, equals), value = equals < argument.size() ? argument.substr(equals + 1) : "";
-    if (const auto count = counts.find(name); count != counts.end()) {
-      const std::vector<double> given = numbers(value, name == "read" ? 0 : 1, 1 << 24);
-      check(given.size() == 1, Code::kInvalidArgument, "one number is wanted");
-      *count->second = int(given[0]);
-    } else if (const auto text = texts.find(name); text != texts.end()) {
-      *text->second = value;
-    } else {
-      throw Error(Code::kInvalidArgument, "unknown argument " + argument);
-    }
-  }
+  bench::parse(argc, argv, counts, texts);
   check(!options.model.empty(), Code::kInvalidArgument, "which model?");
   return options;
-}
-
-kv::KvType kv_type(const std::string& name) {
-  const std::map<std::string, kv::KvType> types = {
-      {"f16", kv::KvType::kF16}, {"bf16", kv::KvType::kBF16}, {"f32", kv::KvType::kF32}, {"q8", kv::KvType::kQ8}};
-  const auto found = types.find(name);
-  if (found == types.end()) throw Error(Code::kInvalidArgument, "unknown KV type " + name);
-  return found->second;
 }
 
 std::shared_ptr<model::Transformer> load(const std::string& path, const std::shared_ptr<ops::Backend>& backend) {
@@ -90,7 +68,7 @@ const std::atomic<bool> kNeverCancelled{false};
 
 // A context of `depth` tokens, with room for an answer.
 std::shared_ptr<engine::Session> open(const std::shared_ptr<model::Transformer>& model, const Options& options, int depth) {
-  const kv::KvType type = kv_type(options.kv);
+  const kv::KvType type = bench::kv_type(options.kv);
   auto sequence = std::make_unique<kv::Sequence>(model->cache(type), depth + options.tokens + kMaxVerifyRows);
   auto session = std::make_shared<engine::Session>(model, std::move(sequence), ops::Precision::kFull);
   constexpr int kReadTokens = 1024;
@@ -162,15 +140,12 @@ struct Stage {
 class Reads {
  public:
   explicit Reads(int threads) : threads_(threads), buffer_(kBytes) {
-    const auto best_ms = [&](bench::ReadLoop read) {
-      double seconds = bench::read_seconds(buffer_, read, threads_);
-      for (int i = 0; i < 4; i++) seconds = std::min(seconds, bench::read_seconds(buffer_, read, threads_));
-      return seconds;
-    };
-    if (best_ms(bench::read_four_streams) < best_ms(bench::read_one_stream)) read_ = bench::read_four_streams;
+    constexpr int kTries = 5;
+    const auto seconds = [&](bench::ReadLoop read) { return bench::best_read_seconds(buffer_, read, threads_, kTries); };
+    if (seconds(bench::read_four_streams) < seconds(bench::read_one_stream)) read_ = bench::read_four_streams;
   }
   void step() {
-    seconds_ += bench::read_seconds(buffer_, read_, threads_);
+    seconds_ += bench::best_read_seconds(buffer_, read_, threads_, 1);
     steps_++;
   }
   double gbps() const { return double(steps_) * double(buffer_.bytes()) / seconds_ / 1e9; }
@@ -238,10 +213,10 @@ class Answer {
 int main(int argc, char** argv) try {
   const Options options = parse(argc, argv);
   std::vector<Setting> settings{{kPlain, 0}};
-  for (const double acceptance : numbers(options.acceptance, 0, 1)) {
+  for (const double acceptance : rates(options.acceptance)) {
     settings.push_back({kAuto, acceptance});
     if (acceptance == 0) continue;  // a fixed length is an order, however wrong the drafter is
-    for (const double length : numbers(options.lengths, 1, kMaxVerifyRows - 1)) settings.push_back({int(length), acceptance});
+    for (const std::string& length : bench::split(options.lengths)) settings.push_back({bench::positive(length), acceptance});
   }
   const Stage stage(options);
   std::vector<TokenId> plain_text;

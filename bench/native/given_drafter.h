@@ -2,8 +2,9 @@
 // have any acceptance rate at their real costs.
 #pragma once
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <span>
-#include <vector>
 
 #include "spec/language_model.h"
 

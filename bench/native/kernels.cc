@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "base/error.h"
 #include "kv_fixture.h"
 #include "ops/backend.h"
@@ -27,46 +26,14 @@ struct Options {
   std::string linear = "1,4,11,128", attention = "1,4,11,256", types = "Q8_0,Q4_0,Q4_K,Q6_K,F16,BF16", kv = "f16,bf16";
 };
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> parts;
-  std::istringstream stream(list);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
-
-int positive(const std::string& text) {
-  char* end = nullptr;
-  const long value = std::strtol(text.c_str(), &end, 10);
-  check(!text.empty() && *end == '\0' && value > 0 && value < (1 << 24), Code::kInvalidArgument, "not a positive number");
-  return int(value);
-}
-
 Options parse(int argc, char** argv) {
   Options options;
   const std::map<std::string, int*> counts = {
       {"threads", &options.threads}, {"runs", &options.runs}, {"cold", &options.cold}, {"depth", &options.depth}};
   const std::map<std::string, std::string*> lists = {
       {"linear", &options.linear}, {"attention", &options.attention}, {"types", &options.types}, {"kv", &options.kv}};
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const size_t equals = std::min(argument.find('='), argument.size());
-    const std::string name = argument.substr(0, equals), value = equals < argument.size() ? argument.substr(equals + 1) : "";
-    if (const auto count = counts.find(name); count != counts.end()) {
-      *count->second = positive(value);
-    } else if (const auto list = lists.find(name); list != lists.end()) {
-      *list->second = value;
-    } else {
-      throw Error(Code::kInvalidArgument, "unknown argument " + argument);
-    }
-  }
+  bench::parse(argc, argv, counts, lists);
   return options;
-}
-
-template <class Value>
-Value named(const std::vector<std::pair<std::string, Value>>& values, const std::string& name) {
-  for (const auto& [known, value] : values)
-    if (known == name) return value;
-  throw Error(Code::kInvalidArgument, "unknown type " + name);
 }
 
 // Median seconds of one call, over `runs` sweeps of `calls` calls, after a sweep that is not counted.
@@ -94,7 +61,7 @@ void print(const ops::Backend& backend, const char* kind, const std::string& sha
 // y = W x with W of 2,048 outputs and 8,192 inputs: the down projection of a 1B model.
 void time_linear(ops::Backend& backend, const Options& options, const std::string& type_name) {
   constexpr int64_t kOutputs = 2048, kInputs = 8192;
-  const DType type = named<DType>({{"F32", DType::kF32},
+  const DType type = bench::named<DType>({{"F32", DType::kF32},
                                    {"F16", DType::kF16},
                                    {"BF16", DType::kBF16},
                                    {"Q8_0", DType::kQ8_0},
@@ -110,8 +77,8 @@ void time_linear(ops::Backend& backend, const Options& options, const std::strin
     matrices.push_back(backend.pack(source.view()));
     bytes += matrices.back()->bytes;
   }
-  for (const std::string& text : split(options.linear)) {
-    const int rows = positive(text);
+  for (const std::string& text : bench::split(options.linear)) {
+    const int rows = bench::positive(text);
     const std::vector<float> x = testing::random_floats(size_t(rows * kInputs), 2);
     std::vector<float> y(size_t(rows * kOutputs));
     const double seconds = median_call(options.runs, int(matrices.size()), [&](int i) {
@@ -126,9 +93,9 @@ void time_linear(ops::Backend& backend, const Options& options, const std::strin
 void time_attention(ops::Backend& backend, const Options& options, const std::string& kv_name) {
   constexpr int kHeads = 32, kKvHeads = 8, kHeadDim = 64;
   kv::KvLayout layout{.layers = 1, .kv_heads = kKvHeads, .head_dim = kHeadDim};
-  layout.type = named<kv::KvType>({{"f16", kv::KvType::kF16}, {"bf16", kv::KvType::kBF16}, {"f32", kv::KvType::kF32}, {"q8", kv::KvType::kQ8}}, kv_name);
+  layout.type = bench::kv_type(kv_name);
   int most = 1;
-  for (const std::string& text : split(options.attention)) most = std::max(most, positive(text));
+  for (const std::string& text : bench::split(options.attention)) most = std::max(most, bench::positive(text));
   const int pages = (options.depth + most + kPageTokens - 1) / kPageTokens;
   layout.layers = std::max(1, int((size_t(options.cold) << 20) / (layout.page_bytes() * size_t(pages))));
   const fixture::Cache cache(backend, layout, 1, pages * kPageTokens);
@@ -140,8 +107,8 @@ void time_attention(ops::Backend& backend, const Options& options, const std::st
       const kv::KvSpan span = cache.span(0, 0, std::min(kPiece, options.depth - done), done);
       backend.rope_append_kv(layout, layer, {&span, 1}, {}, 0, nullptr, keys.data(), keys.data());
     }
-  for (const std::string& text : split(options.attention)) {
-    const int rows = positive(text);
+  for (const std::string& text : bench::split(options.attention)) {
+    const int rows = bench::positive(text);
     const std::vector<float> q = fixture::random_values(size_t(rows) * kHeads * kHeadDim, 2);
     std::vector<float> out(q.size());
     // The rows' own keys lie in the cache already (zeros): what is timed is attention alone.
@@ -161,8 +128,8 @@ void time_attention(ops::Backend& backend, const Options& options, const std::st
 int main(int argc, char** argv) try {
   const Options options = parse(argc, argv);
   const auto backend = ops::make_cpu_backend(options.threads);
-  for (const std::string& type : split(options.types)) time_linear(*backend, options, type);
-  for (const std::string& type : split(options.kv)) time_attention(*backend, options, type);
+  for (const std::string& type : bench::split(options.types)) time_linear(*backend, options, type);
+  for (const std::string& type : bench::split(options.kv)) time_attention(*backend, options, type);
 } catch (const ragdraft::Error& error) {
   std::fprintf(stderr, "ragdraft_kernels: %s\n", error.what());
   return 2;

@@ -18,11 +18,8 @@ namespace {
 using namespace ragdraft::bench;
 
 double read_rate(const ReadBuffer& buffer, int threads, int repeats) {
-  double seconds = 1e9;
-  for (const ReadLoop read : {read_one_stream, read_four_streams}) {
-    for (int i = 0; i < repeats; ++i) seconds = std::min(seconds, read_seconds(buffer, read, threads));
-  }
-  return double(buffer.bytes()) / seconds / 1e9;
+  const auto seconds = [&](ReadLoop read) { return best_read_seconds(buffer, read, threads, repeats); };
+  return double(buffer.bytes()) / std::min(seconds(read_one_stream), seconds(read_four_streams)) / 1e9;
 }
 
 double loop_rate(const PeakLoop& loop, int threads, int repeats) {

@@ -54,10 +54,10 @@ inline uint64_t read_four_streams(const uint64_t* words, size_t count) {
   return sum;
 }
 
-// Once through the buffer, a part for each thread.
-inline double read_seconds(const ReadBuffer& buffer, ReadLoop read, int threads) {
+// Once through the buffer, a part for each thread: the shortest of `repeats`.
+inline double best_read_seconds(const ReadBuffer& buffer, ReadLoop read, int threads, int repeats) {
   const size_t part = buffer.count() / size_t(threads);
-  return run_together(threads, [&](int thread) {
+  return shortest(repeats, threads, [&](int thread) {
     volatile uint64_t result = read(buffer.words() + size_t(thread) * part, part);
     (void)result;
   });

@@ -114,7 +114,7 @@ async function measure(
   const acceptance = [0, ...options.acceptance]
   let times: Promise<AnswerTime[]> | undefined
   const timed = async (length: number, rate: number): Promise<Measured> => {
-    const numbers = { depth, tokens, runs, threads, read: Number(options.read) }
+    const numbers = { depth, tokens, runs, threads, ...(options.read ? { read: 1 } : {}) }
     times ??= timeAnswers({ model: file, drafter, kv, ...numbers, acceptance: acceptance.join(','), lengths: draftLengths.join(',') }, log)
     const found = (await times).find((time) => time.length === length && time.acceptance === rate)!
     const { drafted, accepted, readGbps, limitMs } = found

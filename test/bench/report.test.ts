@@ -71,7 +71,10 @@ t.test('simulated acceptance is what the rounds of the decoder meet; the text is
   )
   const [plain, never, , half, , always] = rows
   t.equal(plain!.drafted, undefined)
-  t.ok(plain!.readGbps! > 0 && plain!.limitMs! > 0 && plain!.limitPercent! < 100, 'held against reads between its steps')
+  const readBytes = (r: Row) => r.limitMs! * r.readGbps! * 1e6
+  const { size } = fs.statSync(await model())
+  t.ok(readBytes(plain!) > size / 2 && readBytes(plain!) < 2 * size, 'held against reads of weights, keys and values between its steps')
+  t.equal(plain!.limitPercent, (100 * plain!.limitMs!) / plain!.ms)
   t.equal(never!.accepted, 0)
   t.match(always, { drafted: 32, accepted: 32 }, 'all accepted: five tokens a round')
   t.ok(half!.accepted! > 0 && half!.accepted! < half!.drafted!)
