@@ -46,8 +46,11 @@ async function loadOn(
 export async function loadModelWith(binding: Binding, path: string, options?: LoadModelOptions): Promise<Model> {
   text(1)(path, 'the path')
   const settings = readLoadOptions(options)
-  return whileListening(settings.onProgress, [settings.signal], (signal, onProgress) =>
-    loadUnder(binding, path, { ...settings, signal, onProgress }),
+  return whileListening(
+    settings.onProgress,
+    [settings.signal],
+    (signal, onProgress) => loadUnder(binding, path, { ...settings, signal, onProgress }),
+    (model) => model.close(),
   )
 }
 

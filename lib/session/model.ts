@@ -101,7 +101,7 @@ export class Model {
       const reading = await readDocument(this.#parts, drafterContext, input, { ...settings, onProgress }, signal)
       return new DocumentSession(this.#parts, drafterParts, reading, settings)
     }
-    return scope.run([settings.signal], (signal) => whileListening(settings.onProgress, [signal], read))
+    return scope.run([settings.signal], (signal) => whileListening(settings.onProgress, [signal], read, (doc) => doc.close()))
   }
 
   /**
