@@ -8,6 +8,9 @@ macro(ragdraft_only_this_platform list)
 endmacro()
 
 if(WIN32)
+  # cmake-js knows MSVC only; cmake/windows_addon.cmake has its own ways.
+  set(CMAKE_JS_SRC "")
+  set(CMAKE_JS_LIB "")
   add_compile_definitions(NOMINMAX WIN32_LEAN_AND_MEAN UNICODE _WIN32_WINNT=0x0A00)  # Windows 10
   if(MINGW AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Windows aligns stacks to 16 bytes, GCC believes in 32 and 64 where it spills wide vectors (GCC PR54412).

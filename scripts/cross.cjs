@@ -1,7 +1,8 @@
 'use strict'
 // Builds for a platform, this one or another, and runs what was built where something here can run it (docs/platforms.md).
 //   node scripts/cross.cjs TARGET prebuild            prebuilds/<platform>-<arch>/node.napi[.musl].node
-//   node scripts/cross.cjs TARGET tests [part ...]    the C++ tests whose "file: title" holds one of the parts
+//   node scripts/cross.cjs TARGET programs            the C++ tests, for a machine of that platform: build/cross/TARGET/native_tests
+//   node scripts/cross.cjs TARGET tests [part ...]    builds and runs those whose "file: title" holds one of the parts
 //   node scripts/cross.cjs TARGET answer              the prebuild in a Node of that platform, which RAGDRAFT_CROSS_NODE names
 // RAGDRAFT_ZIG names zig's compiler (default: `zig`). Nothing is installed here; what is missing is named.
 const { spawnSync } = require('node:child_process')
@@ -51,8 +52,8 @@ function run(command, args, options = {}) {
 
 const [name, what = 'prebuild', ...parts] = process.argv.slice(2)
 const target = targets[name]
-if (!target || !['prebuild', 'tests', 'answer'].includes(what))
-  fail(`cross.cjs TARGET prebuild|tests|answer; TARGET: ${Object.keys(targets).join(', ')}`)
+if (!target || !['prebuild', 'programs', 'tests', 'answer'].includes(what))
+  fail(`cross.cjs TARGET prebuild|programs|tests|answer; TARGET: ${Object.keys(targets).join(', ')}`)
 const build = path.join(root, 'build', 'cross', name)
 const [platform, arch, libc] = name.split('-')
 const prebuild = path.join('prebuilds', `${platform}-${arch}`, `node.napi${libc ? `.${libc}` : ''}.node`)
@@ -93,6 +94,8 @@ if (what === 'prebuild') {
   fs.mkdirSync(path.dirname(file), { recursive: true })
   fs.copyFileSync(path.join(build, 'ragdraft.node'), file)
   console.error(`cross: ${prebuild}, ${fs.statSync(file).size} bytes`)
+} else if (what === 'programs') {
+  make('native_tests')
 } else if (what === 'tests') {
   const through = runner()
   make('native_tests')
