@@ -22,3 +22,4 @@ set(CMAKE_AR ${CMAKE_CURRENT_LIST_DIR}/zig/ar)
 set(CMAKE_RANLIB ${CMAKE_CURRENT_LIST_DIR}/zig/ranlib)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)  # zig passes clang no such requests
+set(CMAKE_MODULE_LINKER_FLAGS_INIT -s)  # without the symbols and debug facts of the C++ library that is linked in
