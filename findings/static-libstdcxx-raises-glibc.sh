@@ -10,7 +10,7 @@
 #
 # Needs Debian 12's g++ and binutils; installs nothing. Exits with 1 if the behaviour has changed, with 2 elsewhere.
 set -euo pipefail
-if [ "$(g++ -dumpfullversion)" != 12.2.0 ] || ! ldd --version | grep -q 'GLIBC 2\.36'; then
+if [[ "$(g++ -dumpfullversion)" != 12.2.0 || "$(ldd --version)" != *"Debian GLIBC 2.36"* ]]; then
   echo "not Debian 12's g++ 12.2.0 with glibc 2.36"
   exit 2
 fi
