@@ -12,6 +12,8 @@ export type LoadProblem =
   | 'platform'
   /** A checkout without a binary: it was never built, or the build failed. */
   | 'not-built'
+  /** A checkout whose binary was built from other sources. */
+  | 'stale'
   /** Sources without binaries, and nobody has built one: lifecycle scripts were blocked, or do not come with the package. */
   | 'scripts-blocked'
   /** The file is no binary, or a part of one. */
@@ -87,6 +89,12 @@ export function notFound(root: string, machine: Machine, shipped: Readonly<Recor
     { ...details, available: names.join(',') },
     cause,
   )
+}
+
+/** A checkout whose C++ is not what its binary was built from. */
+export function stale(root: string, file: string): RagdraftError {
+  const message = `the sources of this checkout of ragdraft (${root}) are not those that its binary was built from. "npm run build" builds it.`
+  return new RagdraftError('ERR_NATIVE_LOAD', message, { details: { problem: 'stale', file } })
 }
 
 const wordsOf = (cause: unknown) => String((cause as { message?: unknown } | null)?.message ?? cause)

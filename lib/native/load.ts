@@ -5,9 +5,10 @@ import findBinary = require('node-gyp-build')
 
 import { ownPackage, packageIn } from '../package-root'
 import type { Binding } from './binding'
-import { notFound, notLoadable } from './load-error'
+import { notFound, notLoadable, stale } from './load-error'
 import { thisMachine } from './machine'
 import { builtBinary, prebuiltBinaries } from './prebuilt'
+import { isStaleBuild } from './stale'
 import { unpacked } from './unpacked'
 
 /**
@@ -23,6 +24,7 @@ export function binaryOf(root: string, shipped: Readonly<Record<string, string>>
   } catch (cause) {
     throw notFound(root, thisMachine(), shipped, cause)
   }
+  if (isStaleBuild(root, found)) throw stale(root, found)
   return unpacked(found)
 }
 

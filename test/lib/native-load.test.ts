@@ -1,6 +1,6 @@
 /** Finding and loading the addon: what is told where there is none, or one that is no good. Nothing is built or installed here. */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
@@ -66,6 +66,30 @@ t.test('a package without a binary for this platform names the platform, what th
   t.match(message, /those for plan9-mips\. "npx ragdraft build"/)
   t.notMatch(message, 'os2')
   t.match(failure(() => binaryOf(root, shipped)).cause, { message: /No native build was found/ })
+  t.end()
+})
+
+t.test('a checkout runs no binary that was built from other sources; an installed package does not ask', (t) => {
+  const root = t.testdir({
+    'package.json': manifest,
+    '.git': '',
+    'CMakeLists.txt': '',
+    cmake: {},
+    native: { 'main.cc': 'int a;' },
+    build: { Release: { 'ragdraft.node': '' } },
+    scripts: { build: { 'sources.cjs': readFileSync(path.resolve('scripts', 'build', 'sources.cjs'), 'utf8') } },
+  })
+  const binary = path.join(root, 'build', 'Release', 'ragdraft.node')
+  t.match(problemIn(t, root, {}, 'stale'), /not those that its binary was built from. "npm run build"/)
+  const { digest, stamp } = require(path.join(root, 'scripts', 'build', 'sources.cjs'))
+  stamp(binary, digest(root))
+  t.equal(binaryOf(root, {}), binary)
+  writeFileSync(path.join(root, 'native', 'main.cc'), 'int b;')
+  const later = new Date(Date.now() + 60_000)
+  utimesSync(path.join(root, 'native', 'main.cc'), later, later)
+  problemIn(t, root, {}, 'stale')
+  rmSync(path.join(root, '.git'))
+  t.equal(binaryOf(root, {}), binary)
   t.end()
 })
 
