@@ -59,8 +59,8 @@ export class GgufTokenizer implements Tokenizer {
   async encodeAsync(text: string, { signal, onProgress }: EncodeAsyncOptions = {}): Promise<Int32Array> {
     const sink = new Int32List()
     const steps = this.#encode(wellFormed(text), this.#plain, false, sink)
-    await inSlices(steps, { signal, onProgress: (done) => onProgress?.(done, text.length) })
-    onProgress?.(text.length, text.length)
+    const total = text.length
+    await inSlices(steps, { signal, total, onProgress: (done) => onProgress?.(done, total) })
     return sink.toArray()
   }
 

@@ -2,14 +2,11 @@ import type { ModelDescription } from '../../session/describe'
 import type { Command } from '../command'
 import { interruptSignal } from '../io'
 import { sizeText } from '../size'
+import { table } from '../table'
 
 const count = (value: number) => value.toLocaleString('en')
 /** Files hold it as a 32-bit float: 7 digits are meant. */
 const shortest = (value: number) => String(Number(value.toPrecision(7)))
-
-function table(rows: readonly (readonly [string, string | undefined])[]): string {
-  return rows.map(([name, value]) => (value === undefined ? '' : `${name.padEnd(16)}${value}\n`)).join('')
-}
 
 function describe(d: ModelDescription): string {
   const scaling = d.rope.scaling
@@ -40,13 +37,13 @@ function describe(d: ModelDescription): string {
 export const inspect: Command = {
   name: 'inspect',
   operands: ['MODEL'],
-  summary: 'Print what a GGUF file holds, without loading the weights.',
+  summary: 'Prints what a GGUF file holds, without loading the weights.',
   flags: ['json', 'help'],
-  async run({ io, library, values, positionals }) {
+  async run({ io, out, library, values, positionals }) {
     const { signal, release } = interruptSignal(io)
     try {
       const description = await library.inspectModel(positionals[0]!, { signal })
-      io.stdout.write(values.json ? `${JSON.stringify(description)}\n` : describe(description))
+      out(values.json ? `${JSON.stringify(description)}\n` : describe(description))
       return 0
     } finally {
       release()
