@@ -6,6 +6,7 @@ import { sizeText } from './size'
 import { type Row, table } from './table'
 
 const count = (value: number) => value.toLocaleString('en')
+const counted = (value: number, what: string) => `${count(value)} ${what}${value === 1 ? '' : 's'}`
 const time = (ms: number) =>
   ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${Math.round(ms)} ms`
 const percent = (part: number, whole: number) => `${Math.round((100 * part) / whole)} %`
@@ -17,12 +18,15 @@ export interface Context {
   readonly document: Pick<DocumentSession, 'promptTokens' | 'contextTokens' | 'kv' | 'kvBytes'>
 }
 
-/** "Qwen2.5 7B Instruct (qwen2, Q8_0, 7.62 GB), on cpu/avx512 with 2 threads" */
-export function modelText({ name, path, architecture, quantization, fileBytes, backend, threads, deviceName }: ModelInfo): string {
-  const kind = [architecture, quantization[0]?.type, sizeText(fileBytes)].filter(Boolean).join(', ')
-  const where =
-    deviceName === undefined ? `${backend} with ${threads} ${threads === 1 ? 'thread' : 'threads'}` : `${deviceName} (${backend})`
-  return `${name ?? path} (${kind}), on ${where}`
+/** "Qwen2.5 7B Instruct (qwen2, Q8_0, 7.62 GB)" */
+export function modelText({ name, path, architecture, quantization, fileBytes }: ModelInfo): string {
+  return `${name ?? path} (${[architecture, quantization[0]?.type, sizeText(fileBytes)].filter(Boolean).join(', ')})`
+}
+
+/** "cpu/avx512, 8 threads (cuda: no NVIDIA driver)" */
+export function deviceText({ backend, threads, deviceName, deviceReason }: ModelInfo): string {
+  const facts = deviceName === undefined ? [backend, counted(threads, 'thread')] : [deviceName, backend]
+  return `${facts.join(', ')}${deviceReason === undefined ? '' : ` (${deviceReason})`}`
 }
 
 export function memoryText({ model: { info }, document }: Context): string {
@@ -30,27 +34,27 @@ export function memoryText({ model: { info }, document }: Context): string {
   return document.kvBytes > 0 ? `${weights}, ${sizeText(document.kvBytes)} of keys and values (${document.kv})` : weights
 }
 
-function roundsText({ speculation: { roundsOff, roundsModel, roundsCascade, roundsNgram, roundsOnDevice } }: AnswerStats): string {
+const drafters: Record<AnswerStats['drafter']['kind'], string> = {
+  self: 'the model',
+  'self-q4': 'the model (4 bits)',
+  model: 'the drafter',
+  none: 'nobody',
+}
+
+function roundsText({ drafter, speculation }: AnswerStats): string {
   const kinds: [number, string][] = [
-    [roundsModel, 'drafted by the model'],
-    [roundsNgram, 'from repeated text'],
-    [roundsCascade, 'from both'],
-    [roundsOff, 'without a draft'],
-    [roundsOnDevice, 'of all on the GPU alone'],
+    [speculation.roundsModel, `drafted by ${drafters[drafter.kind]}`],
+    [speculation.roundsNgram, 'from repeated text'],
+    [speculation.roundsCascade, 'from both'],
+    [speculation.roundsOff, 'without a draft'],
+    [speculation.roundsOnDevice, 'of all on the GPU alone'],
   ]
   return kinds.flatMap(([n, kind]) => (n > 0 ? [`${count(n)} ${kind}`] : [])).join(', ')
 }
 
-const drafters: Record<AnswerStats['drafter']['kind'], string> = {
-  self: 'the model itself',
-  'self-q4': 'the model itself, by 4 bits of its weights',
-  model: 'a second model',
-  none: 'nobody',
-}
-
 /** What cut an answer short; undefined for one that came to its end. */
 function cutText({ finishReason, stats }: AnswerResult, { document }: Context): string | undefined {
-  if (finishReason === 'length') return `after ${count(stats.decodeTokens)} tokens: a larger --max-tokens lets it go on`
+  if (finishReason === 'length') return `after ${counted(stats.decodeTokens, 'token')}: a larger --max-tokens lets it go on`
   if (finishReason === 'context') return `the context of ${count(document.contextTokens)} tokens is full: a larger --context lets it go on`
   return undefined
 }
@@ -78,12 +82,12 @@ export function statsText(result: AnswerResult, context: Context, { behind = fal
         'answered',
         stats.decodeTokens === 0
           ? 'nothing: the model ended its answer at once'
-          : `${count(stats.decodeTokens)} tokens at ${stats.decodeTokensPerSecond.toFixed(1)} tokens/s, the first after ${time(stats.timeToFirstTokenMs)}`,
+          : `${counted(stats.decodeTokens, 'token')} at ${stats.decodeTokensPerSecond.toFixed(1)} tokens/s, the first after ${time(stats.timeToFirstTokenMs)}`,
       ],
       [
         'drafted',
         drafted
-          ? `${count(stats.drafted)} tokens by ${drafters[stats.drafter.kind]}, ${count(stats.accepted)} accepted (${percent(stats.accepted, stats.drafted)})`
+          ? `${counted(stats.drafted, 'token')}, ${count(stats.accepted)} accepted (${percent(stats.accepted, stats.drafted)})`
           : undefined,
       ],
       ['rounds', drafted ? roundsText(stats) : undefined],

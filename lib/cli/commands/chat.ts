@@ -8,7 +8,7 @@ import { askOptions, questionFlags } from '../flags'
 import { Interrupted, interruptSignal, UsageError } from '../io'
 import { modelPath, type Opened, openDocument } from '../open-document'
 import { progressView } from '../progress'
-import { memoryText, modelText, offsetsNote } from '../report'
+import { deviceText, memoryText, modelText, offsetsNote } from '../report'
 import { table } from '../table'
 
 const slashCommands = {
@@ -32,6 +32,7 @@ function banner({ values, positionals }: Invocation, opened: Opened): string {
   const rows = table(
     [
       ['model', modelText(model.info)],
+      ['device', deviceText(model.info)],
       [
         'document',
         `${path.basename(positionals[0]!)}, ${documentTokens.toLocaleString('en')} tokens, in a context of ${contextTokens.toLocaleString('en')}`,

@@ -30,7 +30,7 @@ export const demo: Command = {
       }
       const book = library.demoBook()
       const length = book.text.length.toLocaleString('en')
-      err(`Reads a book of ${length} characters with one sentence hidden in it, and asks a small model how that sentence goes on.\n\n`)
+      err(`Asks a small model about a sentence hidden in a book of ${length} characters.\n\n`)
       const view = progressView(io.stderr)
       const opened = await openDocument(invocation, { modelPath, text: book.text }, view, signal)
       try {
@@ -45,10 +45,8 @@ export const demo: Command = {
           err(`ragdraft: the answer should be ${JSON.stringify(book.answer.trim())}\n`)
           return 1
         }
-        err(
-          `That is how the hidden sentence goes on. The demo's model copies, it has learnt nothing. Next, a text and a GGUF model of yours:\n`,
-        )
-        err('  npx ragdraft chat FILE.txt --model MODEL.gguf\n')
+        err('This is how the hidden sentence goes on. (The model copies, it has learnt nothing.)\n')
+        err('Now with a text and a GGUF model of yours:\n  npx ragdraft chat FILE.txt --model MODEL.gguf\n')
         return 0
       } finally {
         view.clear()

@@ -15,7 +15,8 @@ t.test('ask prints the answer alone on stdout, the rest on stderr', async (t) =>
     'mode      lossless',
     'read      [\\d,]+ tokens in',
     'answered  \\d+ tokens at',
-    'drafted   \\d+ tokens by the model itself',
+    'drafted   \\d+ tokens, \\d+ accepted',
+    'rounds    \\d+ drafted by the model',
   ]
   t.match(
     stderr,
@@ -62,7 +63,7 @@ t.test('flags reach the library', async (t) => {
   t.match(request.drafter, { precision: 'full' })
   t.equal(cli.binding.loads[0]!.threads, 3)
   const copying = commandLine()
-  t.match((await running(copying, '--draft-copy')).stderr, /by the model itself, by 4 bits of its weights/)
+  t.match((await running(copying, '--draft-copy')).stderr, /drafted by the model \(4 bits\)/)
   t.match(copying.binding.loads, [{ draftCopy: true }])
 })
 

@@ -31,7 +31,7 @@ t.test('chat answers line by line and keeps the conversation', async (t) => {
   t.ok(promptOf(cli, 1) > promptOf(cli, 0) + answer.length, 'the first turn is in the second prompt')
   t.match(
     stderr,
-    /\n {2}model +Fake \(llama, Q4_K, .*\n {2}document +log\.txt, [\d,]+ tokens.*\n {2}mode +lossless\n[\s\S]*\/exit leaves\.\n> /,
+    /\n {2}model +Fake \(llama, Q4_K, .*\n {2}device .*\n {2}document +log\.txt, [\d,]+ tokens.*\n {2}mode +lossless\n[\s\S]*\/exit leaves\.\n> /,
   )
   t.match(stderr, /\n {2}read +\d+ new tokens in \d+ ms, behind [\d,]+ that were read before\n/)
   assertClean(t, cli)

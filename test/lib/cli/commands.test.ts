@@ -11,7 +11,7 @@ t.test('demo says what it does, asks the built-in book, checks the answer and sa
   t.match(
     stderr,
     new RegExp(
-      `^Reads a book .*\n\n${phases}\nQuestion: .*\nAnswer: +\nCited [\\s\\S]*\\[\\d+, \\d+\\)[\\s\\S]* {2}read [\\s\\S]*npx ragdraft chat .*\n$`,
+      `^Asks a small model .*\n\n${phases}\nQuestion: .*\nAnswer: +\nCited [\\s\\S]*\\[\\d+, \\d+\\)[\\s\\S]* {2}read [\\s\\S]*npx ragdraft chat .*\n$`,
     ),
   )
   assertClean(t, cli)
