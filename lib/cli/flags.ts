@@ -5,7 +5,7 @@ import { RagdraftError } from '../errors'
 import type { AskOptions, LoadModelOptions, OpenOptions } from '../options'
 import { draftWeightKinds, kvChoices, modes, readAskOptions, readLoadOptions, readOpenOptions } from '../options'
 import { UsageError } from './io'
-import { type Row, table, wrap } from './table'
+import { type Row, table } from './table'
 
 interface Flag {
   readonly type: 'string' | 'boolean'
@@ -113,11 +113,7 @@ export function flagHelp(names: readonly FlagName[], width: number): string {
     const flag: Flag = flags[name]
     return [`--${name}${flag.value ? ` ${flag.value}` : ''}`, flag.help]
   })
-  const indent = 4 + Math.max(...rows.map(([left]) => left.length))
-  return table(
-    rows.map(([left, help]) => [left, help && wrap(help, width - indent, indent)]),
-    { indent: '  ' },
-  )
+  return table(rows, { width })
 }
 
 /** A question or number that begins with a dash: no option has a space before "=", or a digit in front. */

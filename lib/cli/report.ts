@@ -74,28 +74,25 @@ function readRow({ stats }: AnswerResult, { document }: Context, behind: boolean
 export function statsText(result: AnswerResult, context: Context, { behind = false } = {}): string {
   const { stats } = result
   const drafted = stats.drafted > 0
-  return table(
+  return table([
+    ['mode', behind ? undefined : stats.mode],
+    readRow(result, context, behind),
     [
-      ['mode', behind ? undefined : stats.mode],
-      readRow(result, context, behind),
-      [
-        'answered',
-        stats.decodeTokens === 0
-          ? 'nothing: the model ended its answer at once'
-          : `${counted(stats.decodeTokens, 'token')} at ${stats.decodeTokensPerSecond.toFixed(1)} tokens/s, the first after ${time(stats.timeToFirstTokenMs)}`,
-      ],
-      [
-        'drafted',
-        drafted
-          ? `${counted(stats.drafted, 'token')}, ${count(stats.accepted)} accepted (${percent(stats.accepted, stats.drafted)})`
-          : undefined,
-      ],
-      ['rounds', drafted ? roundsText(stats) : undefined],
-      ['memory', behind ? undefined : memoryText(context)],
-      ['cut', cutText(result, context)],
+      'answered',
+      stats.decodeTokens === 0
+        ? 'nothing: the model ended its answer at once'
+        : `${counted(stats.decodeTokens, 'token')} at ${stats.decodeTokensPerSecond.toFixed(1)} tokens/s, the first after ${time(stats.timeToFirstTokenMs)}`,
     ],
-    { indent: '  ' },
-  )
+    [
+      'drafted',
+      drafted
+        ? `${counted(stats.drafted, 'token')}, ${count(stats.accepted)} accepted (${percent(stats.accepted, stats.drafted)})`
+        : undefined,
+    ],
+    ['rounds', drafted ? roundsText(stats) : undefined],
+    ['memory', behind ? undefined : memoryText(context)],
+    ['cut', cutText(result, context)],
+  ])
 }
 
 /** The quotes with their offsets, one per line; "" without any. */

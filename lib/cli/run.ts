@@ -50,9 +50,9 @@ function overview(width: number): string {
     [
       'Usage: ragdraft COMMAND [OPTIONS]',
       'Answers questions about long texts with local language models (GGUF files). Nothing leaves this machine.',
-      `Commands:\n${table(list, { indent: '  ' }).trimEnd()}`,
-      `Options:\n${table(options, { indent: '  ' }).trimEnd()}`,
-      `Exit codes:\n${table(codes, { indent: '  ' }).trimEnd()}`,
+      `Commands:\n${table(list, { width }).trimEnd()}`,
+      `Options:\n${table(options, { width }).trimEnd()}`,
+      `Exit codes:\n${table(codes, { width }).trimEnd()}`,
       'To see it work without a model of your own: ragdraft demo',
       `Documentation: ${path.join(root, 'README.md')}${bugs?.url === undefined ? '' : `\nQuestions and faults: ${bugs.url}`}`,
     ],

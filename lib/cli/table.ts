@@ -2,22 +2,25 @@
 
 export type Row = readonly [name: string, value: string | undefined]
 
-/** A line a row, the values below each other. Rows without a value are left out. */
-export function table(rows: readonly Row[], { indent = '', gap = 2 } = {}): string {
-  const width = Math.max(0, ...rows.map(([name]) => name.length)) + gap
-  return rows.map(([name, value]) => (value === undefined ? '' : `${indent}${name.padEnd(width)}${value}\n`)).join('')
+/**
+ * A line a row, the values below each other. Rows without a value are left out.
+ * @param options.width of a line: longer values go on below themselves. Default: lines are not broken.
+ */
+export function table(rows: readonly Row[], { indent = '  ', width = Number.POSITIVE_INFINITY } = {}): string {
+  const column = Math.max(0, ...rows.map(([name]) => name.length)) + 2
+  const below = `\n${' '.repeat(indent.length + column)}`
+  const line = ([name, value]: Row) =>
+    value === undefined ? '' : `${indent}${name.padEnd(column)}${wrap(value, width - indent.length - column).replaceAll('\n', below)}\n`
+  return rows.map(line).join('')
 }
 
-/** Breaks a text between words, so that no line is longer than `width` unless a word is; further lines begin with `indent` spaces. */
-export function wrap(text: string, width: number, indent = 0): string {
+/** Breaks a text between words, so that no line is longer than `width` unless a word is. */
+export function wrap(text: string, width: number): string {
   const lines: string[] = []
-  let line = ''
   for (const word of text.split(' ')) {
-    const room = width - (lines.length > 0 ? indent : 0)
-    if (line !== '' && line.length + 1 + word.length > room) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
   }
-  return [...lines, line].join(`\n${' '.repeat(indent)}`)
+  return lines.join('\n')
 }

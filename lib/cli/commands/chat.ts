@@ -19,7 +19,6 @@ const slashCommands = {
 
 const slashHelp = `${table(
   Object.entries(slashCommands).map(([name, help]) => [`/${name}`, help]),
-  { indent: '  ' },
 )}Anything else is a question. One that begins with a slash is written with two: //etc/hosts ...
 `
 
@@ -29,19 +28,16 @@ const final: readonly string[] = ['ERR_CLOSED', 'ERR_DEVICE_FAILED']
 function banner({ values, positionals }: Invocation, opened: Opened): string {
   const { model, document } = opened
   const { documentTokens, contextTokens } = document
-  const rows = table(
+  const rows = table([
+    ['model', modelText(model.info)],
+    ['device', deviceText(model.info)],
     [
-      ['model', modelText(model.info)],
-      ['device', deviceText(model.info)],
-      [
-        'document',
-        `${path.basename(positionals[0]!)}, ${documentTokens.toLocaleString('en')} tokens, in a context of ${contextTokens.toLocaleString('en')}`,
-      ],
-      ['mode', `${values.mode ?? 'lossless'}`],
-      ['memory', memoryText(opened)],
+      'document',
+      `${path.basename(positionals[0]!)}, ${documentTokens.toLocaleString('en')} tokens, in a context of ${contextTokens.toLocaleString('en')}`,
     ],
-    { indent: '  ' },
-  )
+    ['mode', `${values.mode ?? 'lossless'}`],
+    ['memory', memoryText(opened)],
+  ])
   return `\n${rows}\nType a question. /help tells what else there is, /exit leaves.\n`
 }
 

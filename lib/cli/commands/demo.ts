@@ -11,7 +11,7 @@ const paragraphEnd = ['\n\n']
 export const demo: Command = {
   name: 'demo',
   operands: [],
-  summary: 'Asks a built-in model about a built-in book, with nothing to download and nothing to configure.',
+  summary: 'Asks a built-in model about a built-in book. Nothing is downloaded.',
   flags: ['mode', 'draft-length', 'kv', 'threads', 'device', 'model-only', 'json', 'help'],
   notes: [
     'The built-in model is constructed, not trained: it finds where the words of the question occur in its context and copies what follows. So it shows the whole pipeline at work on a real book, with an answer that is known in advance; the exit code is 1 if the answer is not that.',

@@ -2,7 +2,7 @@ import type { ModelDescription } from '../../session/describe'
 import type { Command } from '../command'
 import { interruptSignal } from '../io'
 import { sizeText } from '../size'
-import { table } from '../table'
+import { type Row, table } from '../table'
 
 const count = (value: number) => value.toLocaleString('en')
 /** Files hold it as a 32-bit float: 7 digits are meant. */
@@ -11,7 +11,7 @@ const shortest = (value: number) => String(Number(value.toPrecision(7)))
 function describe(d: ModelDescription): string {
   const scaling = d.rope.scaling
   const special = Object.entries(d.tokenizer.special).map(([name, token]) => `${name} ${token.id} ${JSON.stringify(token.text)}`)
-  return table([
+  const rows: Row[] = [
     ['file', `${d.path} (GGUF v${d.ggufVersion}, ${sizeText(d.fileBytes)})`],
     ['name', d.name],
     ['architecture', d.architecture],
@@ -27,11 +27,9 @@ function describe(d: ModelDescription): string {
     ['quantisation', d.quantization.map((q) => `${q.type} ${sizeText(q.bytes)} in ${q.tensors}`).join(', ')],
     ['tokenizer', `${d.tokenizer.model}${d.tokenizer.pre ? ` (${d.tokenizer.pre})` : ''}, ${count(d.tokenizer.tokens)} tokens`],
     ['special tokens', special.join(', ') || 'none'],
-    [
-      'chat template',
-      d.chatTemplate === undefined ? 'none: a plain prompt is used' : `${count(d.chatTemplate.length)} characters\n\n${d.chatTemplate}`,
-    ],
-  ])
+    ['chat template', d.chatTemplate === undefined ? 'none: a plain prompt is used' : `${count(d.chatTemplate.length)} characters`],
+  ]
+  return `${table(rows, { indent: '' })}${d.chatTemplate === undefined ? '' : `\n${d.chatTemplate}\n`}`
 }
 
 export const inspect: Command = {
