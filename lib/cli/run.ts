@@ -1,8 +1,9 @@
 /** The command line without the process: arguments in, exit code out. */
-import { readFileSync } from 'node:fs'
 import * as path from 'node:path'
+import { ownPackage } from '../package-root'
 import type { Command } from './command'
 import { ask } from './commands/ask'
+import { build } from './commands/build'
 import { cache } from './commands/cache'
 import { chat } from './commands/chat'
 import { demo } from './commands/demo'
@@ -14,16 +15,10 @@ import { Interrupted, type Io, type Library, UsageError } from './io'
 import { printer } from './printable'
 import { type Row, table, wrap } from './table'
 
-const commands: readonly Command[] = [ask, chat, inspect, gpus, cache, demo]
+const commands: readonly Command[] = [ask, chat, inspect, gpus, cache, demo, build]
 
 /** 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const
-
-const root = path.resolve(__dirname, '..', '..')
-
-function manifest(): { version: string; bugs?: { url?: string } } {
-  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
-}
 
 function usageLine(command: Command): string {
   return `ragdraft ${[command.name, ...command.operands].join(' ')} [OPTIONS]`
@@ -34,7 +29,7 @@ function paragraphs(parts: readonly string[], width: number): string {
 }
 
 function overview(width: number): string {
-  const { bugs } = manifest()
+  const { root, bugs } = ownPackage()
   const list = commands.map((c): Row => [[c.name, ...c.operands].join(' '), c.summary])
   const options: Row[] = [
     ['--help, -h', 'Shows this help, or after a command that of the command.'],
@@ -54,7 +49,7 @@ function overview(width: number): string {
       `Options:\n${table(options, { width }).trimEnd()}`,
       `Exit codes:\n${table(codes, { width }).trimEnd()}`,
       'To see it work without a model of your own: ragdraft demo',
-      `Documentation: ${path.join(root, 'README.md')}${bugs?.url === undefined ? '' : `\nQuestions and faults: ${bugs.url}`}`,
+      `Documentation: ${path.join(root, 'README.md')}\nQuestions and faults: ${bugs}`,
     ],
     width,
   )
@@ -78,7 +73,7 @@ async function dispatch(args: readonly string[], io: Io, library: Library): Prom
     return exitCodes.ok
   }
   if (name === '--version' || name === '-v') {
-    out(`${manifest().version}\n`)
+    out(`${ownPackage().version}\n`)
     return exitCodes.ok
   }
   const command = commands.find((c) => c.name === name)

@@ -1,5 +1,6 @@
 import { RagdraftError } from '../errors'
 import { Int32List } from '../int32-list'
+import { whileListening } from '../listening'
 import { finish, inSlices, mapProgress, type Steps } from '../steps'
 import { joinBytes } from './join-bytes'
 import type { TextModel } from './text-model'
@@ -60,8 +61,10 @@ export class GgufTokenizer implements Tokenizer {
     const sink = new Int32List()
     const steps = this.#encode(wellFormed(text), this.#plain, false, sink)
     const total = text.length
-    await inSlices(steps, { signal, total, onProgress: (done) => onProgress?.(done, total) })
-    return sink.toArray()
+    return whileListening(onProgress, [signal], async (linked, tell) => {
+      await inSlices(steps, { signal: linked, total, onProgress: (done) => tell?.(done, total) })
+      return sink.toArray()
+    })
   }
 
   encodeTemplate(text: string, { continues = false }: TemplateOptions = {}): Int32Array {
