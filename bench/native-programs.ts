@@ -120,9 +120,8 @@ function built(target: string, log: (line: string) => void): Promise<string> {
 async function compile(target: string, log: (line: string) => void): Promise<string> {
   log(`building ${target}`)
   const build = buildFolder()
-  const cache = path.join(build, 'CMakeCache.txt')
-  if (!fs.existsSync(cache) || !fs.readFileSync(cache, 'utf8').includes('RAGDRAFT_BUILD_BENCH:BOOL=ON'))
-    await run('cmake', ['-S', root, '-B', build, '-DRAGDRAFT_BUILD_BENCH=ON', '-DRAGDRAFT_CUDA=OFF', '-DCMAKE_BUILD_TYPE=Release'])
+  if (!fs.existsSync(path.join(build, 'CMakeCache.txt')))
+    await run('cmake', ['-S', root, '-B', build, '-DRAGDRAFT_CUDA=OFF', '-DRAGDRAFT_ISAS=ALL', '-DCMAKE_BUILD_TYPE=Release'])
   const parallel = String(os.availableParallelism())
   await run('cmake', ['--build', build, '--config', 'Release', '--target', target, '--parallel', parallel])
   return path.join(build, process.platform === 'win32' ? `${target}.exe` : target)

@@ -10,7 +10,7 @@ foreach(_source ${RAGDRAFT_CUDA_SOURCES})
 endforeach()
 file(GLOB RAGDRAFT_EMULATOR_SOURCES CONFIGURE_DEPENDS test/cuda/emulator/*.cc)
 list(FILTER RAGDRAFT_EMULATOR_SOURCES EXCLUDE REGEX "_test\\.cc$")
-add_library(ragdraft_emulated STATIC ${RAGDRAFT_EMULATOR_SOURCES} ${_emulated})
+add_library(ragdraft_emulated STATIC EXCLUDE_FROM_ALL ${RAGDRAFT_EMULATOR_SOURCES} ${_emulated})
 target_include_directories(ragdraft_emulated PUBLIC test/cuda)
 target_link_libraries(ragdraft_emulated PUBLIC ragdraft_core)
 
@@ -18,19 +18,19 @@ file(GLOB RAGDRAFT_CUDA_TEST_SOURCES CONFIGURE_DEPENDS test/cuda/*_test.cc test/
 file(GLOB RAGDRAFT_GPU_CHECK_SOURCES CONFIGURE_DEPENDS bench/native/gpu_check/*.cc)
 set(RAGDRAFT_GPU_CHECK_MAIN ${CMAKE_CURRENT_SOURCE_DIR}/bench/native/gpu_check/main.cc)
 list(REMOVE_ITEM RAGDRAFT_GPU_CHECK_SOURCES ${RAGDRAFT_GPU_CHECK_MAIN})
-add_library(ragdraft_gpu_check STATIC ${RAGDRAFT_GPU_CHECK_SOURCES})
+add_library(ragdraft_gpu_check STATIC EXCLUDE_FROM_ALL ${RAGDRAFT_GPU_CHECK_SOURCES})
 target_include_directories(ragdraft_gpu_check PUBLIC bench/native/gpu_check test/native)
 target_link_libraries(ragdraft_gpu_check PUBLIC ragdraft_emulated)
 
-add_executable(cuda_tests ${RAGDRAFT_CUDA_TEST_SOURCES} test/native/tap.cc test/native/main.cc)
+add_executable(cuda_tests EXCLUDE_FROM_ALL ${RAGDRAFT_CUDA_TEST_SOURCES} test/native/tap.cc test/native/main.cc)
 target_include_directories(cuda_tests PRIVATE test/native)
 target_link_libraries(cuda_tests PRIVATE ragdraft_gpu_check)
-add_executable(gpu_check ${RAGDRAFT_GPU_CHECK_MAIN})  # measures the emulator: its times mean nothing, its paths are tested
+add_executable(gpu_check EXCLUDE_FROM_ALL ${RAGDRAFT_GPU_CHECK_MAIN})  # measures the emulator: its times mean nothing, its paths are tested
 target_link_libraries(gpu_check PRIVATE ragdraft_gpu_check)
 add_dependencies(cuda_tests gpu_check)
 
 # module.cu's functions lead to all the others.
-add_library(ragdraft_cuda_emulated MODULE ${CMAKE_CURRENT_BINARY_DIR}/gen/emulated_module.cc)
+add_library(ragdraft_cuda_emulated MODULE EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/gen/emulated_module.cc)
 target_link_libraries(ragdraft_cuda_emulated PRIVATE ragdraft_emulated)
 set_target_properties(ragdraft_cuda_emulated PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})  # cmake-js would have another
 if(UNIX AND NOT APPLE)

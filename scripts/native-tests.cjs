@@ -1,25 +1,30 @@
 'use strict'
 // Builds and runs the C++ tests, or those of the CUDA module on the emulated device: prints their TAP.
-//   node scripts/native-tests.cjs [--cuda] [part of a test's "file: title"]
+//   node scripts/native-tests.cjs [--cuda] [part of a test's "file: title" ...]
 // Or builds the emulated CUDA module, which RAGDRAFT_CUDA_MODULE may name, and prints where it is:
 //   node scripts/native-tests.cjs --cuda-module
+// They link the addon's own objects, in its build folder.
 const { spawnSync } = require('node:child_process')
-const os = require('node:os')
 const path = require('node:path')
-const root = path.resolve(__dirname, '..')
-const build = path.join(root, 'build', 'native-tests')
-const cuda = process.argv[2] === '--cuda'
-const cudaModule = process.argv[2] === '--cuda-module'
-const target = cudaModule ? 'ragdraft_cuda_emulated' : cuda ? 'cuda_tests' : 'native_tests'
+const { compile, root } = require('./build/compile.cjs')
 
-function run(command, args, stdio) {
-  const result = spawnSync(command, args, { cwd: root, stdio })
-  if (result.error) throw result.error
-  if (result.status !== 0) process.exit(result.status ?? 1)
-}
+const targets = { '--cuda': 'cuda_tests', '--cuda-module': 'ragdraft_cuda_emulated' }
+const kinds = { native_tests: 'the C++ tests', cuda_tests: 'the tests of the emulated GPU', ragdraft_cuda_emulated: 'the emulated GPU' }
+const [first, ...rest] = process.argv.slice(2)
+const target = targets[first] ?? 'native_tests'
+const titles = target === 'native_tests' ? process.argv.slice(2) : rest
+const programs = path.join(root, 'build', 'cmake')
+
 // The build speaks on stderr: stdout is TAP.
-const toStderr = ['ignore', 2, 2]
-run('cmake', ['-S', '.', '-B', build, '-DRAGDRAFT_BUILD_TESTS=ON', '-DRAGDRAFT_CUDA=OFF', '-DCMAKE_BUILD_TYPE=Release'], toStderr)
-run('cmake', ['--build', build, '--target', target, '--parallel', String(os.availableParallelism())], toStderr)
-if (cudaModule) console.log(path.join(build, 'libragdraft_cuda_emulated.so'))
-else run(path.join(build, target), process.argv.slice(cuda ? 3 : 2), ['ignore', 'inherit', 'inherit'])
+compile({ target, what: kinds[target] }).then(
+  () => {
+    if (target === 'ragdraft_cuda_emulated') return console.log(path.join(programs, 'libragdraft_cuda_emulated.so'))
+    const { status, error } = spawnSync(path.join(programs, target), titles, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+    if (error) throw error
+    process.exitCode = status ?? 1
+  },
+  (error) => {
+    console.error(error.message)
+    process.exitCode = 1
+  },
+)

@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import { RagdraftError } from '../errors'
 import type { Command } from './command'
 import { ask } from './commands/ask'
+import { build } from './commands/build'
 import { cache } from './commands/cache'
 import { chat } from './commands/chat'
 import { demo } from './commands/demo'
@@ -12,7 +13,7 @@ import { inspect } from './commands/inspect'
 import { flagHelp, parseFlags } from './flags'
 import { Interrupted, type Io, type Library, UsageError } from './io'
 
-const commands: readonly Command[] = [ask, chat, inspect, gpus, cache, demo]
+const commands: readonly Command[] = [ask, chat, inspect, gpus, cache, demo, build]
 
 /** 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const

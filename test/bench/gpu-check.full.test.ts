@@ -23,7 +23,7 @@ t.test('gpu:check', { skip: process.platform === 'win32' && 'a shell script' }, 
     const built = spawnSync(process.execPath, ['scripts/native-tests.cjs', '--cuda', 'gpu_check_test'], { encoding: 'utf8' })
     t.equal(built.status, 0) || t.comment(built.stdout + built.stderr)
     for (const [name, program] of Object.entries({ gpu_tests: 'cuda_tests', gpu_check: 'gpu_check' }))
-      fs.symlinkSync(path.resolve('build', 'native-tests', program), path.join(folder, name))
+      fs.symlinkSync(path.resolve('build', 'cmake', program), path.join(folder, name))
     t.end()
   })
 

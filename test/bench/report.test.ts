@@ -46,7 +46,7 @@ t.test('the engine suite writes a report of the documented shape, a table and a 
 })
 
 t.test('simulated acceptance is what the rounds of the decoder meet; the text is that of plain decoding', async (t) => {
-  process.env.RAGDRAFT_BENCH_BUILD = path.join('build', 'native-tests') // where the core is compiled for other tests
+  process.env.RAGDRAFT_BENCH_BUILD = path.join('build', 'cmake') // where the core is compiled already
   const [json, svg] = [temporary('simulated.json'), temporary('simulated.svg')]
   let printed = ''
   const out = (text: string) => {
