@@ -21,7 +21,7 @@ export type ErrorCode =
   | 'ERR_DEVICE_UNAVAILABLE'
   /** The GPU or its driver reported an error while it computed; what is loaded on that device cannot be used any more. */
   | 'ERR_DEVICE_FAILED'
-  /** There is no native binary for this machine. */
+  /** The native binary, or another file of the package, is not there or cannot be loaded: the message says why, `details.problem` in a word. */
   | 'ERR_NATIVE_LOAD'
   /** Use after close(), or close() during use. */
   | 'ERR_CLOSED'

@@ -31,10 +31,10 @@ t.test(
     t.equal(symbols.length, 1)
     const archs = ['80-real', '89-real', '90a-real', '100-real', '120-real', '80-virtual'].join(',')
     t.ok(fs.readFileSync(module_).includes(archs), 'it was compiled for all of them')
-    // There may be no driver here; the module loads all the same, and the child says why there is no GPU.
-    const script = 'process.stdout.write(JSON.stringify(require("node-gyp-build")(process.cwd()).probeCuda(30)))'
+    // There may be no driver here; the module loads all the same, and the probe says why there is no GPU.
     const env = { ...process.env, RAGDRAFT_CUDA_FORCE_LOAD: '1' }
-    const report = JSON.parse(execFileSync(process.execPath, ['-e', script], { env, encoding: 'utf8' })) as CudaReport
+    const probe = path.resolve('build', 'Release', 'ragdraft-cuda-probe')
+    const report = JSON.parse(execFileSync(probe, [module_, '30'], { env, encoding: 'utf8' })) as CudaReport
     t.notMatch(report.reason, /undefined symbol|cannot open|ABI/, 'it can be loaded')
     t.equal(report.devices.length > 0, report.reason === '', 'GPUs, or why there are none')
     t.end()

@@ -1,7 +1,7 @@
 /** The command line without the process: arguments in, exit code out. */
-import { readFileSync } from 'node:fs'
-import * as path from 'node:path'
+import { types } from 'node:util'
 import { RagdraftError } from '../errors'
+import { ownPackage } from '../package-root'
 import type { Command } from './command'
 import { ask } from './commands/ask'
 import { build } from './commands/build'
@@ -43,8 +43,7 @@ function commandHelp(command: Command): string {
 }
 
 function version(): string {
-  const manifest = readFileSync(path.resolve(__dirname, '..', '..', 'package.json'), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
+  return ownPackage().version
 }
 
 async function dispatch(args: readonly string[], io: Io, library: Library): Promise<number> {
@@ -71,6 +70,13 @@ async function dispatch(args: readonly string[], io: Io, library: Library): Prom
   return command.run({ io, library, values, positionals })
 }
 
+/** What lies behind an error, a line each; not what its message says already. */
+function causesOf({ message, cause }: Error): string {
+  if (!types.isNativeError(cause)) return ''
+  const line = message.includes(cause.message) ? '' : `  caused by: ${cause.message.trimEnd().replaceAll('\n', '\n  ')}\n`
+  return line + causesOf(cause)
+}
+
 /** Runs one command. Never throws for what a user, a file or a model did: the message goes to stderr, the code says which. */
 export async function run(args: readonly string[], io: Io, library: Library): Promise<number> {
   try {
@@ -85,10 +91,10 @@ export async function run(args: readonly string[], io: Io, library: Library): Pr
       return exitCodes.usage
     }
     if (error instanceof RagdraftError) {
-      io.stderr.write(`ragdraft: ${error.code}: ${error.message}\n`)
+      io.stderr.write(`ragdraft: ${error.code}: ${error.message}\n${causesOf(error)}`)
       return exitCodes.failure
     }
-    io.stderr.write(`ragdraft: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    io.stderr.write(`ragdraft: ${types.isNativeError(error) ? (error.stack ?? error.message) : String(error)}\n`)
     return exitCodes.failure
   }
 }

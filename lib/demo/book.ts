@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { RagdraftError } from '../errors'
-import { demoAssets } from './vocabulary'
+import { ownPackage } from '../package-root'
 
 /** A place in a text: character offsets (UTF-16 code units, as String.slice counts), half-open. */
 export interface Hidden {
@@ -30,10 +30,11 @@ const questionWords = 8
 /**
  * The demo's book, with a sentence hidden in it as a paragraph of its own.
  * @param options.depth how far into the book the sentence goes, 0 to 1. Default 0.4.
- * @throws ERR_INVALID_ARGUMENT for another depth.
+ * @throws ERR_INVALID_ARGUMENT for another depth; ERR_NATIVE_LOAD in a bundle without the package.
  */
 export function demoBook(options: { readonly depth?: number } = {}): DemoBook {
-  const book = readFileSync(path.join(demoAssets, 'book.txt'), 'utf8')
+  ownPackage()
+  const book = readFileSync(path.join(__dirname, '..', '..', 'assets', 'demo', 'book.txt'), 'utf8')
   const hidden = hideSentence(book, needle, options.depth ?? 0.4)
   const question = needle.split(' ').slice(0, questionWords).join(' ')
   return { ...hidden, question, answer: needle.slice(question.length) }

@@ -29,7 +29,7 @@ export interface EnsureDemoModelOptions {
 /**
  * The path of the demo model's GGUF file, written on first use (12 MB, a fraction of a second). Safe to call from several
  * processes at once: the file appears complete or not at all.
- * @throws ERR_FILE_WRITE if no folder can be written; ERR_INVALID_ARGUMENT for model options that cannot be built.
+ * @throws ERR_FILE_WRITE if no folder can be written; ERR_INVALID_ARGUMENT for model options that cannot be built; ERR_NATIVE_LOAD in a bundle without the package.
  */
 export async function ensureDemoModel(options: EnsureDemoModelOptions = {}): Promise<string> {
   const model = resolveDemoOptions(options.model)

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { RagdraftError } from '../errors'
-
-export const demoAssets = path.resolve(__dirname, '..', '..', 'assets', 'demo')
+import { ownPackage } from '../package-root'
 
 /** A byte-level BPE vocabulary as GGUF metadata describe it. */
 export interface Vocabulary {
@@ -16,9 +15,13 @@ export interface Vocabulary {
   readonly real: number
 }
 
-/** The merges of the demo's tokenizer, best first: "left right" in GPT-2's byte alphabet. */
+/**
+ * The merges of the demo's tokenizer, best first: "left right" in GPT-2's byte alphabet.
+ * @throws ERR_NATIVE_LOAD in a bundle without the package
+ */
 export function demoMerges(): string[] {
-  return readFileSync(path.join(demoAssets, 'merges.txt'), 'utf8')
+  ownPackage()
+  return readFileSync(path.join(__dirname, '..', '..', 'assets', 'demo', 'merges.txt'), 'utf8')
     .split('\n')
     .filter((line) => line && !line.startsWith('#version'))
 }

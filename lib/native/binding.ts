@@ -37,6 +37,7 @@ export interface CudaDevice {
 export interface CudaReport {
   readonly devices: readonly CudaDevice[]
   readonly reason: string // why there are none
+  readonly module?: string // the CUDA module that they were tried with
 }
 
 /** The configuration as the forward pass uses it. */
@@ -187,13 +188,6 @@ export type Cancel = () => void
 export interface Binding {
   /** Instruction sets of the CPU kernels usable here, best first. */
   readonly isas: readonly string[]
-  /** Where the CUDA module is looked for; '' where there is no CUDA. */
-  readonly cudaModule: string
-  /**
-   * Starts the driver and runs a kernel on every GPU. For a child process: a broken driver may crash it, and after `limitSeconds` it
-   * ends itself.
-   */
-  probeCuda(limitSeconds: number): CudaReport
   /** Keeps a text for all environments (Workers) of the process, and returns what is kept; '' at first. */
   shareCudaReport(report?: string): string
   /** Metadata and tensor list without the weights. Off the JavaScript thread. */
@@ -201,11 +195,17 @@ export interface Binding {
   /**
    * Loads and packs the weights. threads 0 = as many as this process may use; isa '' = best; draftCopy: keep 4 bits of each 16- and
    * 32-bit weight beside it, ERR_INVALID_ARGUMENT where there are too few; weightsCache: folder that keeps packed weights, '' = none.
-   * gpu: index of the CUDA device to compute on instead, ERR_DEVICE_UNAVAILABLE if it is not there.
+   * gpu: the CUDA device to compute on instead, and the path of the CUDA module; ERR_DEVICE_UNAVAILABLE if one is not there.
    */
   loadModel(
     path: string,
-    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined; gpu?: number | undefined },
+    options: {
+      threads: number
+      isa: string
+      draftCopy: boolean
+      weightsCache?: string | undefined
+      gpu?: { readonly index: number; readonly module: string } | undefined
+    },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel

@@ -1,34 +1,56 @@
-import * as path from 'node:path'
+/** The native addon: found and loaded on first use. */
+import { createRequire } from 'node:module'
 
-import load = require('node-gyp-build')
+import findBinary = require('node-gyp-build')
 
-import { RagdraftError } from '../errors'
+import { ownPackage, packageIn } from '../package-root'
 import type { Binding } from './binding'
+import { notFound, notLoadable, stale } from './load-error'
+import { thisMachine } from './machine'
+import { builtBinary, prebuiltBinaries } from './prebuilt'
+import { isStaleBuild } from './stale'
+import { unpacked } from './unpacked'
 
-// In a packaged Electron app the files sit beside app.asar: dlopen cannot read inside the archive, and the addon looks for
-// its CUDA module in its own directory.
-const root = path.resolve(__dirname, '..', '..').replace(/([\\/]app)\.asar(?=[\\/])/, '$1.asar.unpacked')
+/**
+ * The binary for this machine of the package in `root`: what was built there, or else a prebuilt one.
+ * @param shipped for the message: path by name of every binary that the package may have
+ * @throws ERR_NATIVE_LOAD
+ */
+export function binaryOf(root: string, shipped: Readonly<Record<string, string>>): string {
+  packageIn(root) // a folder of others' binaries is not searched
+  let found: string
+  try {
+    found = findBinary.resolve(unpacked(root))
+  } catch (cause) {
+    throw notFound(root, thisMachine(), shipped, cause)
+  }
+  if (isStaleBuild(root, found)) throw stale(root, found)
+  return unpacked(found)
+}
 
+/** Loads one file. @throws ERR_NATIVE_LOAD */
+export function loadBinary(file: string): Binding {
+  try {
+    return createRequire(file)(file) as Binding // a require() in this place would be changed by bundlers
+  } catch (cause) {
+    throw notLoadable(file, thisMachine(), cause)
+  }
+}
+
+let file: string | undefined
 let loaded: Binding | undefined
 
-/** The file that {@link native} loads. */
-export const addonPath = () => load.resolve(root)
+/** The file that {@link native} loads. @throws ERR_NATIVE_LOAD */
+export function addonPath(): string {
+  file ??= binaryOf(ownPackage().root, { built: builtBinary(), ...prebuiltBinaries() })
+  return file
+}
 
 /**
  * The native addon, loaded on first use.
- * @throws ERR_NATIVE_LOAD if no binary fits this machine, with what to do about it.
+ * @throws ERR_NATIVE_LOAD with what is the matter (details `problem`), and what to do about it
  */
 export function native(): Binding {
-  if (loaded) return loaded
-  try {
-    loaded = load(root) as Binding
-    return loaded
-  } catch (cause) {
-    throw new RagdraftError(
-      'ERR_NATIVE_LOAD',
-      `ragdraft has no native binary for ${process.platform}-${process.arch} (Node ${process.version}). npm 12 and later block install scripts ` +
-        'by default; to build from source run "npm install-scripts approve ragdraft && npm rebuild ragdraft" (CMake >= 3.18 and a C++20 compiler).',
-      { cause },
-    )
-  }
+  loaded ??= loadBinary(addonPath())
+  return loaded
 }

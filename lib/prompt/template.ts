@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { RagdraftError } from '../errors'
 import { type GgufMetadata, optionalString } from '../tokenizer/metadata'
 import type { Tokenizer } from '../tokenizer/tokenizer'
@@ -118,8 +119,12 @@ function guarded<T>(what: string, run: () => T): T {
     return run()
   } catch (cause) {
     if (cause instanceof RagdraftError) throw cause
-    throw new RagdraftError('ERR_CHAT_TEMPLATE', `The model's chat template ${what}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    })
+    throw new RagdraftError(
+      'ERR_CHAT_TEMPLATE',
+      `The model's chat template ${what}: ${types.isNativeError(cause) ? cause.message : cause}`,
+      {
+        cause,
+      },
+    )
   }
 }

@@ -1,6 +1,7 @@
 /** What a GGUF file says of its model: for `inspect` and for `model.info`. */
 
 import { abortSignal, optional, readOptions, text } from '../check'
+import { whileListening } from '../listening'
 import type { Binding, GgufContents, GgufValue } from '../native/binding'
 import { native } from '../native/load'
 import { call } from './native-call'
@@ -153,7 +154,7 @@ export async function inspectModelWith(binding: Binding, path: string, options?:
     signal: optional(abortSignal, undefined),
   })
   text(1)(path, 'the path')
-  return describe(path, await readContents(binding, path, signal))
+  return describe(path, await whileListening(undefined, [signal], (linked) => readContents(binding, path, linked)))
 }
 
 /**

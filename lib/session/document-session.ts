@@ -1,4 +1,5 @@
 import type { Chunk } from '../document/chunk'
+import { whileListening } from '../listening'
 import { type AskOptions, type KvType, type OpenSettings, readAskOptions, readQuestion } from '../options'
 import { Answer } from './answer'
 import { assertDraftWeights } from './drafter'
@@ -110,7 +111,12 @@ export class DocumentSession {
       const settings = readAskOptions(options, this.chunks.length, this.#reading.sequence === null)
       const context = { target: this.#target, drafter: this.#drafter, reading: this.#reading, ...this.#settings }
       assertDraftWeights(this.#target, this.#drafter, settings.draftWeights ?? context.draftWeights)
-      return this.#scope.run([settings.signal, cancelled], (signal) => answerQuestion(context, words, settings, emit, signal))
+      const signals = [settings.signal, cancelled]
+      return this.#scope.run(signals, (owner) =>
+        whileListening(settings.onProgress, [owner], (signal, onProgress) =>
+          answerQuestion(context, words, { ...settings, onProgress }, emit, signal),
+        ),
+      )
     })
   }
 

@@ -1,9 +1,10 @@
 import { text } from '../check'
 import { RagdraftError } from '../errors'
+import { whileListening } from '../listening'
 import type { Binding, NativeModel } from '../native/binding'
-import { chooseGpu, type GpuChoice } from '../native/cuda'
+import { chooseGpu, type GpuChoice, type GpuPlace } from '../native/cuda'
 import { native } from '../native/load'
-import { type Device, type LoadModelOptions, readLoadOptions } from '../options'
+import { type Device, type LoadModelOptions, type LoadSettings, readLoadOptions } from '../options'
 import { chatTemplateOf } from '../prompt/template'
 import { tokenizerFromGguf } from '../tokenizer/from-gguf'
 import { describe, readContents } from './describe'
@@ -20,24 +21,24 @@ interface Loaded {
   readonly reason: string | undefined
 }
 
-/** Loads on the wanted device. `load(gpu)`: on that GPU, or on the CPU. */
+/** Loads on the wanted device. `load(gpu)` loads on that GPU, or on the CPU. */
 async function loadOn(
   wanted: Device,
   gpus: () => Promise<GpuChoice>,
-  load: (gpu: number | undefined) => Promise<NativeModel>,
+  load: (gpu: GpuPlace | undefined) => Promise<NativeModel>,
 ): Promise<Loaded> {
   if (wanted === 'cpu') return { native: await load(undefined), reason: undefined }
-  const { index, reason } = await gpus()
+  const { gpu, reason } = await gpus()
   if (wanted !== 'auto') {
-    if (index !== undefined) return { native: await load(index), reason: undefined }
+    if (gpu !== undefined) return { native: await load(gpu), reason: undefined }
     throw new RagdraftError('ERR_DEVICE_UNAVAILABLE', `device "${wanted}" is not available: ${reason}`, { details: { reason } })
   }
-  if (index === undefined) return { native: await load(undefined), reason: `cuda: ${reason}` }
+  if (gpu === undefined) return { native: await load(undefined), reason: `cuda: ${reason}` }
   try {
-    return { native: await load(index), reason: undefined }
+    return { native: await load(gpu), reason: undefined }
   } catch (error) {
     if (!(error instanceof RagdraftError && refusals.includes(error.code))) throw error
-    return { native: await load(undefined), reason: `cuda:${index}: ${error.message}` }
+    return { native: await load(undefined), reason: `cuda:${gpu.index}: ${error.message}` }
   }
 }
 
@@ -45,13 +46,22 @@ async function loadOn(
 export async function loadModelWith(binding: Binding, path: string, options?: LoadModelOptions): Promise<Model> {
   text(1)(path, 'the path')
   const settings = readLoadOptions(options)
+  return whileListening(
+    settings.onProgress,
+    [settings.signal],
+    (signal, onProgress) => loadUnder(binding, path, { ...settings, signal, onProgress }),
+    (model) => model.close(),
+  )
+}
+
+async function loadUnder(binding: Binding, path: string, settings: LoadSettings): Promise<Model> {
   const { signal, onProgress } = settings
   // The head first: an unsupported tokenizer or a broken template shows before gigabytes are read.
   const contents = await readContents(binding, path, signal)
   const tokenizer = tokenizerFromGguf(contents.metadata)
   const template = chatTemplateOf(contents.metadata)
   const { threads: wantedThreads, isa, draftCopy, weightsCache: cacheFolder } = settings
-  const load = (gpu: number | undefined) =>
+  const load = (gpu: GpuPlace | undefined) =>
     call<NativeModel>({
       signal,
       start: (done, guard) =>

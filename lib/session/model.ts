@@ -1,7 +1,8 @@
 import { invalid } from '../check'
 import type { DocumentInput } from '../document/source'
+import { whileListening } from '../listening'
 import type { WeightsCacheState } from '../native/binding'
-import { type OpenOptions, readOpenOptions } from '../options'
+import { type OnProgress, type OpenOptions, readOpenOptions } from '../options'
 import type { Tokenizer } from '../tokenizer/from-gguf'
 import type { ModelDescription } from './describe'
 import { DocumentSession } from './document-session'
@@ -90,15 +91,17 @@ export class Model {
     const asked = readOpenOptions(options, native.info.contextLength)
     const settings = { ...asked, kv: asked.kv === 'auto' ? native.info.kv : asked.kv }
     const drafter = settings.drafter === undefined ? this : settings.drafter
-    if (!(drafter instanceof Model)) throw invalid('drafter', 'a model of loadModel()', drafter)
+    if (!(drafter instanceof Model)) throw invalid('drafter', 'a model that loadModel() of this copy of ragdraft gave', drafter)
     const drafterParts = partsOfModel(drafter)
     drafterParts.scope.assertOpen()
     assertSameVocabulary(vocabulary, drafterParts.vocabulary)
     assertDraftWeights(this.#parts, drafterParts, settings.draftWeights)
-    return scope.run([settings.signal], async (signal) => {
-      const reading = await readDocument(this.#parts, drafterParts.native.info.contextLength, input, settings, signal)
+    const read = async (signal: AbortSignal, onProgress: OnProgress | undefined) => {
+      const drafterContext = drafterParts.native.info.contextLength
+      const reading = await readDocument(this.#parts, drafterContext, input, { ...settings, onProgress }, signal)
       return new DocumentSession(this.#parts, drafterParts, reading, settings)
-    })
+    }
+    return scope.run([settings.signal], (signal) => whileListening(settings.onProgress, [signal], read, (doc) => doc.close()))
   }
 
   /**

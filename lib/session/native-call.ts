@@ -1,10 +1,15 @@
 /** The addon's callback functions as promises that obey an AbortSignal. */
+import { types } from 'node:util'
+import { onAbort } from '../abort'
 import { type ErrorCode, RagdraftError } from '../errors'
 import type { Cancel, Done } from '../native/binding'
 
-/** Errors of the binding carry a code of ours: they become RagdraftErrors with it, and keep their cause. */
+/**
+ * Errors of the binding carry a code of ours: they become RagdraftErrors with it, and keep their cause. They belong to the realm that loaded
+ * the addon first: in Jest, as in any vm context, that is another one, whose errors are no instances of our `Error`.
+ */
 export function fromNative(error: unknown): unknown {
-  if (error instanceof RagdraftError || !(error instanceof Error)) return error
+  if (error instanceof RagdraftError || !types.isNativeError(error)) return error
   const code = (error as Error & { code?: unknown }).code
   return new RagdraftError(typeof code === 'string' ? (code as ErrorCode) : 'ERR_INTERNAL', error.message, { cause: error })
 }
@@ -40,16 +45,15 @@ export function call<T>({ signal, start, onCancelled }: NativeCall<T>): Promise<
       stopped = { reason }
       cancel?.()
     }
-    const onAbort = () => stop(signal?.reason)
     const done: Done<T> = (error, result) => {
-      signal?.removeEventListener('abort', onAbort)
+      unhear?.()
       if (stopped) {
         if (result !== undefined) onCancelled?.(result)
         reject(stopped.reason)
       } else if (error) reject(fromNative(error))
       else resolve(result as T)
     }
-    signal?.addEventListener('abort', onAbort)
+    const unhear = signal && onAbort(signal, () => stop(signal.reason))
     const guard =
       <A extends unknown[]>(callback: (...args: A) => void) =>
       (...args: A) => {
@@ -63,7 +67,7 @@ export function call<T>({ signal, start, onCancelled }: NativeCall<T>): Promise<
     try {
       cancel = start(done, guard)
     } catch (error) {
-      signal?.removeEventListener('abort', onAbort)
+      unhear?.()
       throw fromNative(error)
     }
     if (stopped) cancel() // a callback failed before start() returned

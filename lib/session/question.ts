@@ -1,5 +1,6 @@
 /** One question: prompts -> prefill of both caches -> rounds of decoding -> text, citations, statistics. */
 import { channel } from 'node:diagnostics_channel'
+import { linkSignals } from '../abort'
 import type { GenerateRequest, NativeSequence } from '../native/binding'
 import type { AskSettings, DraftWeights, KvType } from '../options'
 import { buildQuestionSuffix } from '../prompt/target-prompt'
@@ -12,7 +13,6 @@ import type { ModelParts } from './model-parts'
 import { callSync } from './native-call'
 import { prefill } from './prefill'
 import { contextOverflow, type Reading } from './reading'
-import { linkSignals } from './scope'
 import { sharedContext } from './shared-context'
 import { speculationStats } from './speculation'
 

@@ -1,38 +1,9 @@
 /** Ownership: what a model or document has running and open, and how it ends. */
+import { linkSignals } from '../abort'
 import { RagdraftError } from '../errors'
 
 export interface Closeable {
   close(): Promise<void>
-}
-
-/**
- * A signal that aborts with the first of `sources`. dispose() takes its listeners off again: sources outlive requests.
- * (AbortSignal.any() keeps entries on long-lived sources in the Node versions that we support.)
- */
-export function linkSignals(...sources: (AbortSignal | undefined)[]): {
-  signal: AbortSignal
-  abort(reason: unknown): void
-  dispose(): void
-} {
-  const controller = new AbortController()
-  const removers: (() => void)[] = []
-  for (const source of sources) {
-    if (!source) continue
-    if (source.aborted) {
-      controller.abort(source.reason)
-      break
-    }
-    const onAbort = () => controller.abort(source.reason)
-    source.addEventListener('abort', onAbort, { once: true })
-    removers.push(() => source.removeEventListener('abort', onAbort))
-  }
-  return {
-    signal: controller.signal,
-    abort: (reason) => controller.abort(reason),
-    dispose: () => {
-      for (const remove of removers) remove()
-    },
-  }
 }
 
 /**

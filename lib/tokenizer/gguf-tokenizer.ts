@@ -1,5 +1,6 @@
 import { RagdraftError } from '../errors'
 import { Int32List } from '../int32-list'
+import { whileListening } from '../listening'
 import { finish, inSlices, mapProgress, type Steps } from '../steps'
 import { joinBytes } from './join-bytes'
 import type { TextModel } from './text-model'
@@ -59,9 +60,11 @@ export class GgufTokenizer implements Tokenizer {
   async encodeAsync(text: string, { signal, onProgress }: EncodeAsyncOptions = {}): Promise<Int32Array> {
     const sink = new Int32List()
     const steps = this.#encode(wellFormed(text), this.#plain, false, sink)
-    await inSlices(steps, { signal, onProgress: (done) => onProgress?.(done, text.length) })
-    onProgress?.(text.length, text.length)
-    return sink.toArray()
+    return whileListening(onProgress, [signal], async (linked, tell) => {
+      await inSlices(steps, { signal: linked, onProgress: (done) => tell?.(done, text.length) })
+      tell?.(text.length, text.length)
+      return sink.toArray()
+    })
   }
 
   encodeTemplate(text: string, { continues = false }: TemplateOptions = {}): Int32Array {

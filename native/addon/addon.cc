@@ -4,16 +4,13 @@
 
 #include "addon/arguments.h"
 #include "addon/channel.h"
-#include "addon/cuda_loader.h"
-#include "addon/cuda_probe.h"
 #include "addon/generate_request.h"
 #include "addon/gguf_object.h"
 #include "engine/jobs.h"
+#include "ops/cuda/module_loader.h"
 
 namespace ragdraft::addon {
 namespace {
-
-void stop_engine(void* engine) { static_cast<engine::Engine*>(engine)->stop(); }
 
 // Reports a job's end to the callback at `index`: (error | null, result | undefined). `wrap` makes the JavaScript result.
 template <class T, class Wrap>
@@ -44,41 +41,30 @@ Addon::Addon(Napi::Env env, Napi::Object exports) : env_(env) {
   classes_.sequence = Napi::Persistent(SequenceHandle::define(env));
   Napi::Array isas = Napi::Array::New(env);
   for (const std::string& isa : ops::cpu_isas()) isas.Set(isas.Length(), isa);
-  DefineAddon(exports, {InstanceValue("isas", isas), InstanceValue("cudaModule", Napi::String::New(env, cuda_module_path())),
-                        InstanceMethod("probeCuda", &Addon::probe_cuda), InstanceMethod("shareCudaReport", &Addon::share_cuda_report),
-                        InstanceMethod("readGguf", &Addon::read_gguf),
-                        InstanceMethod("loadModel", &Addon::load_model), InstanceMethod("prefill", &Addon::prefill),
-                        InstanceMethod("generate", &Addon::generate), InstanceMethod("evaluate", &Addon::evaluate)});
+  DefineAddon(exports, {InstanceValue("isas", isas), InstanceMethod("shareCudaReport", &Addon::share_cuda_report),
+                        InstanceMethod("readGguf", &Addon::read_gguf), InstanceMethod("loadModel", &Addon::load_model),
+                        InstanceMethod("prefill", &Addon::prefill), InstanceMethod("generate", &Addon::generate),
+                        InstanceMethod("evaluate", &Addon::evaluate)});
   // No thread of ours may outlive the environment: Node may unload this library after a Worker ends.
-  napi_add_env_cleanup_hook(env_, &stop_engine, &engine_);
+  napi_add_env_cleanup_hook(env_, &Addon::end_environment, this);
 }
 
-Addon::~Addon() { napi_remove_env_cleanup_hook(env_, &stop_engine, &engine_); }
+Addon::~Addon() {
+  // Deno ends the process when a hook is removed that has run.
+  if (hooked_) napi_remove_env_cleanup_hook(env_, &Addon::end_environment, this);
+}
+
+void Addon::end_environment(void* addon) {
+  auto* const self = static_cast<Addon*>(addon);
+  self->hooked_ = false;
+  self->engine_.stop();
+}
 
 Napi::Value Addon::submit(Napi::Env env, std::shared_ptr<engine::Job> job) {
   engine_.submit(job);
   return Napi::Function::New(env, [weak = std::weak_ptr(job)](const Napi::CallbackInfo&) {
     if (const auto job = weak.lock()) job->cancel();
   }, "cancel");
-}
-
-Napi::Value Addon::probe_cuda(const Napi::CallbackInfo& info) {
-  const CudaProbe probe = addon::probe_cuda(integer_argument(info[0], "limitSeconds", 1, 3600));
-  Napi::Array devices = Napi::Array::New(info.Env());
-  for (const ProbedDevice& device : probe.devices) {
-    Napi::Object o = Napi::Object::New(info.Env());
-    o.Set("index", device.index);
-    o.Set("name", device.name);
-    o.Set("capability", device.capability);
-    o.Set("totalBytes", double(device.total_bytes));
-    o.Set("freeBytes", double(device.free_bytes));
-    o.Set("problem", device.problem);
-    devices.Set(devices.Length(), o);
-  }
-  Napi::Object o = Napi::Object::New(info.Env());
-  o.Set("devices", devices);
-  o.Set("reason", probe.reason);
-  return o;
 }
 
 Napi::Value Addon::share_cuda_report(const Napi::CallbackInfo& info) {
@@ -102,12 +88,12 @@ engine::MakeBackend Addon::cpu_backend(int threads, const std::string& isa) {
   return [backend = engine_.cpu_backend(threads, isa)] { return backend; };
 }
 
-engine::MakeBackend Addon::cuda_backend(int device) {
-  return [this, device] {
-    const CudaStatus& status = load_cuda();
-    if (device >= status.devices)
-      throw Error(Code::kDeviceUnavailable, status.reason.empty() ? "there is no GPU " + std::to_string(device) : status.reason);
-    return engine_.cuda_backend(*status.api, device);
+engine::MakeBackend Addon::cuda_backend(const std::string& module, int device) {
+  return [this, module, device] {
+    const ops::cuda::LoadedModule& loaded = ops::cuda::load_module(module);
+    if (device >= loaded.devices)
+      throw Error(Code::kDeviceUnavailable, loaded.reason.empty() ? "there is no GPU " + std::to_string(device) : loaded.reason);
+    return engine_.cuda_backend(*loaded.api, device);
   };
 }
 
@@ -118,13 +104,20 @@ Napi::Value Addon::load_model(const Napi::CallbackInfo& info) {
   const int threads = integer_argument(options.Get("threads"), "threads", 0, 256);
   const std::string isa = string_argument(options.Get("isa"), "isa");
   const Napi::Value gpu = options.Get("gpu");
-  const int device = gpu.IsUndefined() ? -1 : integer_argument(gpu, "gpu", 0, 1023);
+  int device = -1;
+  std::string module;
+  if (!gpu.IsUndefined()) {
+    const Napi::Object choice = object_argument(gpu, "gpu");
+    device = integer_argument(choice.Get("index"), "gpu.index", 0, 1023);
+    module = string_argument(choice.Get("module"), "gpu.module");
+    if (module.find('\0') != std::string::npos) throw_invalid(env, "gpu.module must be a path without NUL");
+  }
   const Napi::Value cache = options.Get("weightsCache");
   const model::LoadOptions load{boolean_argument(options.Get("draftCopy"), "draftCopy"), cache.IsUndefined() ? "" : string_argument(cache, "weightsCache")};
   if (load.cache_folder.find('\0') != std::string::npos) throw_invalid(env, "weightsCache must be a path without NUL");
   auto channel = std::make_shared<Channel>(env, "ragdraft:load-model",
                                            std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
-  const engine::MakeBackend backend = guarded(env, [&] { return device < 0 ? cpu_backend(threads, isa) : cuda_backend(device); });
+  const engine::MakeBackend backend = guarded(env, [&] { return device < 0 ? cpu_backend(threads, isa) : cuda_backend(module, device); });
   return submit(env, engine::load_model_job(path, backend, load, progress(channel, 0),
                                             report<std::shared_ptr<engine::Model>>(channel, 1, [](Napi::Env env, const std::shared_ptr<engine::Model>& model, bool failed) {
                                               return failed ? env.Undefined() : wrap_model(env, model);

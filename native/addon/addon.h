@@ -16,7 +16,6 @@ class Addon final : public Napi::Addon<Addon> {
   const HandleClasses& classes() const { return classes_; }
 
  private:
-  Napi::Value probe_cuda(const Napi::CallbackInfo& info);
   Napi::Value share_cuda_report(const Napi::CallbackInfo& info);
   Napi::Value read_gguf(const Napi::CallbackInfo& info);
   Napi::Value load_model(const Napi::CallbackInfo& info);
@@ -24,11 +23,14 @@ class Addon final : public Napi::Addon<Addon> {
   Napi::Value generate(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   engine::MakeBackend cpu_backend(int threads, const std::string& isa);
-  engine::MakeBackend cuda_backend(int device);
+  engine::MakeBackend cuda_backend(const std::string& module, int device);
   // Queues the job; returns its cancel function.
   Napi::Value submit(Napi::Env env, std::shared_ptr<engine::Job> job);
 
+  static void end_environment(void* addon);
+
   napi_env env_;
+  bool hooked_ = true;  // end_environment() has not run
   HandleClasses classes_;
   engine::Engine engine_;
 };

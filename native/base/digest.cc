@@ -8,7 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <random>
+
+#include "base/system_random.h"
 
 namespace ragdraft {
 namespace {
@@ -53,9 +54,8 @@ DigestKey::DigestKey(const Seed& seed) {
 }
 
 DigestKey::Seed DigestKey::random_seed() {
-  std::random_device random;  // 32 bits a call
   Seed seed;
-  for (uint64_t& word : seed) word = uint64_t(random()) << 32 | random();
+  fill_random(std::as_writable_bytes(std::span(seed)));
   return seed;
 }
 

@@ -1,4 +1,4 @@
-// A whole file, mapped read-only. See gguf.h for what happens if it shrinks while it is mapped.
+// A whole file, mapped read-only (mapped_file_posix.cc, mapped_file_windows.cc). See gguf.h for what happens if it shrinks while it is mapped.
 #pragma once
 #include <array>
 #include <cstddef>

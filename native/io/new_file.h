@@ -1,10 +1,12 @@
 // A file that appears complete or not at all, whatever ends the process: it is written under a name of its own beside its place,
-// and renamed at the end. POSIX.
+// and renamed at the end.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+
+#include "io/system_files.h"
 
 namespace ragdraft::io {
 
@@ -27,10 +29,11 @@ class NewFile {
   void commit_unless_present();
 
  private:
-  void flush();
+  void finish();
 
   std::string path_, temporary_;
-  int descriptor_ = -1;
+  FileHandle file_ = kNoFile;
+  bool committed_ = false;
   uint64_t started_ = 0;  // bytes that the disk has been told of
 };
 

@@ -1,10 +1,7 @@
 #include "store/weights_store.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -15,7 +12,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/utf8_path.h"
 #include "io/new_file.h"
+#include "io/system_files.h"
 
 namespace ragdraft::store {
 namespace {
@@ -34,7 +33,7 @@ std::string hex(uint64_t value) {
 
 // The words of a file that has exactly so many.
 template <size_t kCount>
-std::optional<std::array<uint64_t, kCount>> read_words(const std::string& path) {
+std::optional<std::array<uint64_t, kCount>> read_words(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::array<uint64_t, kCount> words;
   if (!file.read(reinterpret_cast<char*>(words.data()), sizeof words) || file.peek() != std::ifstream::traits_type::eof()) return std::nullopt;
@@ -42,24 +41,24 @@ std::optional<std::array<uint64_t, kCount>> read_words(const std::string& path) 
 }
 
 void make_folder(const std::string& folder) {
-  const fs::path path(folder);
+  const fs::path path = utf8_path(folder);
   std::error_code error;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-  if (!error && mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) error = {errno, std::generic_category()};
+  if (!error) error = io::make_private_folder(folder);
   if (error) throw Error(Code::kFileWrite, "cannot make the folder '" + folder + "': " + error.message());
 }
 
 DigestKey::Seed shared_seed(const std::string& folder) {
   const std::string path = folder + "/key";
-  if (const auto seed = read_words<2>(path)) return *seed;
+  if (const auto seed = read_words<2>(utf8_path(path))) return *seed;
   for (int attempt = 0; attempt < 2; attempt++) {
     const DigestKey::Seed seed = DigestKey::random_seed();
     io::NewFile file(path, sizeof seed, kNoReserve);
     file.write(0, std::as_bytes(std::span(seed)));
     file.commit_unless_present();
-    if (const auto agreed = read_words<2>(path)) return *agreed;  // another process's, if it was first
+    if (const auto agreed = read_words<2>(utf8_path(path))) return *agreed;  // another process's, if it was first
     std::error_code ignored;
-    fs::remove(path, ignored);  // cut off; what was written under it counts as damaged from now on
+    fs::remove(utf8_path(path), ignored);  // cut off; what was written under it counts as damaged from now on
   }
   throw Error(Code::kFileRead, "cannot read '" + path + "'");
 }
@@ -74,7 +73,7 @@ struct Entry {
 std::vector<Entry> entries_of(const std::string& folder) {
   std::vector<Entry> entries;
   std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(utf8_path(folder), error), end; !error && it != end; it.increment(error)) {
     std::error_code gone;
     Entry entry{it->path(), it->last_write_time(gone), 0};
     if (gone || !it->is_regular_file(gone) || gone) continue;
@@ -92,7 +91,7 @@ std::string WeightsStore::weights_path(uint64_t contents) const { return folder_
 
 // A note: source, contents, digest of both.
 std::optional<uint64_t> WeightsStore::recall(uint64_t source) const {
-  const auto note = read_words<3>(folder_ + "/" + hex(source) + kSource);
+  const auto note = read_words<3>(utf8_path(folder_ + "/" + hex(source) + kSource));
   if (!note || (*note)[0] != source || (*note)[2] != key_.digest(std::as_bytes(std::span(*note).first<2>()))) return std::nullopt;
   return (*note)[1];
 }
@@ -111,7 +110,7 @@ void WeightsStore::remember(uint64_t source, uint64_t contents) const {
 
 void WeightsStore::touch(uint64_t contents) const {
   std::error_code ignored;  // a folder that may only be read
-  fs::last_write_time(weights_path(contents), fs::file_time_type::clock::now(), ignored);
+  fs::last_write_time(utf8_path(weights_path(contents)), fs::file_time_type::clock::now(), ignored);
 }
 
 void WeightsStore::tidy(uint64_t newest, uint64_t keep_bytes) const {
@@ -123,14 +122,14 @@ void WeightsStore::tidy(uint64_t newest, uint64_t keep_bytes) const {
     if (kind == kWeights) {
       weights.push_back(std::move(entry));
     } else if (kind == kSource) {
-      const auto note = read_words<3>(entry.path.string());
-      if (!note || !fs::exists(weights_path((*note)[1]), ignored)) fs::remove(entry.path, ignored);
+      const auto note = read_words<3>(entry.path);
+      if (!note || !fs::exists(utf8_path(weights_path((*note)[1])), ignored)) fs::remove(entry.path, ignored);
     } else if (kind == io::NewFile::kSuffix && fs::file_time_type::clock::now() - entry.used > kAbandoned) {
       fs::remove(entry.path, ignored);
     }
   }
   std::sort(weights.begin(), weights.end(), [](const Entry& a, const Entry& b) { return a.used > b.used; });
-  const fs::path spared = weights_path(newest);
+  const fs::path spared = utf8_path(weights_path(newest));
   uint64_t kept = 0;
   for (const Entry& entry : weights) {
     kept += entry.bytes;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "environment.h"
 #include "ops/backend.h"
 #include "random_matrix.h"
 #include "tap.h"
@@ -17,9 +18,9 @@ class IsaVariable {
  public:
   explicit IsaVariable(const char* value) {
     if (const char* old = std::getenv("RAGDRAFT_ISA")) old_ = old;
-    setenv("RAGDRAFT_ISA", value, 1);
+    testing::set_environment("RAGDRAFT_ISA", value);
   }
-  ~IsaVariable() { old_.empty() ? unsetenv("RAGDRAFT_ISA") : setenv("RAGDRAFT_ISA", old_.c_str(), 1); }
+  ~IsaVariable() { testing::set_environment("RAGDRAFT_ISA", old_.empty() ? nullptr : old_.c_str()); }
 
  private:
   std::string old_;

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <random>
 
+#include "base/utf8_path.h"
 #include "gguf_builder.h"
 #include "io/gguf.h"
 #include "tap.h"
@@ -14,6 +15,7 @@
 using namespace gguf_test;
 namespace fs = std::filesystem;
 using ragdraft::Error;
+using ragdraft::utf8_path;
 using ragdraft::io::GgufFile;
 
 namespace {
@@ -27,9 +29,9 @@ class TempFolder {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  std::string file(const std::string& name) const { return ragdraft::utf8_text(path_ / utf8_path(name)); }
   std::string write(const std::string& name, const Bytes& bytes) const {
-    std::ofstream(file(name), std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
+    std::ofstream(utf8_path(file(name)), std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
     return file(name);
   }
 
@@ -97,6 +99,7 @@ TEST("paths that lead to no model file") {
   CHECK(contains(open_error(folder.file("absent.gguf")), "absent.gguf"));
   CHECK_THROWS(kFileNotFound, GgufFile::open(file + "/inside-a-file"));
   CHECK_THROWS(kFileRead, GgufFile::open(folder.file("")));
+  CHECK(contains(open_error(folder.file("")), "is a directory"));
   CHECK_THROWS(kInvalidModel, GgufFile::open(file));
   CHECK_THROWS(kInvalidArgument, GgufFile::open(""));
   CHECK_THROWS(kInvalidArgument, GgufFile::open(file + std::string(1, '\0') + ".gguf"));

@@ -52,7 +52,7 @@ kv::KvType preferred_kv(const std::string& isa, const CpuFeatures& cpu) {
 }
 
 // For the same reason Intel's processors multiply BF16 weights by vectors in f32.
-const LinearKernels& preferred_linear(const Tier& tier, const CpuFeatures& cpu) {
+const LinearKernels& preferred_linear(const Tier& tier, [[maybe_unused]] const CpuFeatures& cpu) {
 #ifdef RAGDRAFT_HAVE_AVX512BF16
   if (tier.linear == linear_kernels_avx512bf16 && !cpu.amd) return linear_kernels_avx512();
 #endif

@@ -1,17 +1,14 @@
 #include "ops/cpu/memory.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
 
 #include "base/control_group.h"
 #include "base/error.h"
+#include "ops/cpu/pages.h"
 
 namespace ragdraft::ops {
 namespace {
@@ -21,15 +18,6 @@ constexpr size_t kLargeBytes = size_t(4) << 20;
 constexpr size_t kHugePage = size_t(2) << 20;
 
 std::string mebibytes(double bytes) { return std::to_string(int64_t(bytes / 1048576.0)) + " MiB"; }
-
-// "MemAvailable:   24267208 kB": what the kernel can hand out without swapping. Absent outside Linux.
-std::optional<double> available_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string key;
-  for (double value; file >> key >> value; file.ignore(std::numeric_limits<std::streamsize>::max(), '\n'))
-    if (key == "MemAvailable:") return value * 1024;
-  return std::nullopt;
-}
 
 // Linux grants address space it has no memory for and kills the process when the pages are touched: refuse before.
 void require_memory(size_t bytes) {
@@ -45,20 +33,18 @@ std::shared_ptr<std::byte[]> allocate_zeroed(size_t bytes) {
   const bool large = bytes >= kLargeBytes;
   // Huge pages as far as whole ones go: rounded up, the matrices of a model would take up to a tenth more than they hold. One more to align
   // with: a block that starts between two would lose its beginning to small pages.
-  const size_t slack = large ? kHugePage : 0, unit = size_t(sysconf(_SC_PAGESIZE));
+  const size_t slack = large ? kHugePage : 0, unit = page_bytes();
   if (bytes > std::numeric_limits<size_t>::max() / 2) throw Error(Code::kOutOfMemory, "cannot allocate " + mebibytes(double(bytes)));
   const size_t size = (std::max<size_t>(bytes, 1) + unit - 1) / unit * unit;
   if (large) require_memory(size);
-  void* mapping = mmap(nullptr, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapping == MAP_FAILED) throw Error(Code::kOutOfMemory, "cannot allocate " + mebibytes(double(bytes)));
-  std::byte* start = static_cast<std::byte*>(mapping);
+  std::byte* const mapping = map_pages(size + slack);
+  if (!mapping) throw Error(Code::kOutOfMemory, "cannot allocate " + mebibytes(double(bytes)));
+  std::byte* start = mapping;
   if (large) {
     start += (kHugePage - reinterpret_cast<uintptr_t>(start) % kHugePage) % kHugePage;
-#if defined(MADV_HUGEPAGE)
-    madvise(start, size / kHugePage * kHugePage, MADV_HUGEPAGE);  // a wish: without it the block only is slower
-#endif
+    prefer_huge_pages(start, size / kHugePage * kHugePage);
   }
-  const auto unmap = [mapping, length = size + slack](std::byte*) { munmap(mapping, length); };
+  const auto unmap = [mapping, length = size + slack](std::byte*) { unmap_pages(mapping, length); };
   return std::shared_ptr<std::byte[]>(start, unmap);
 }
 

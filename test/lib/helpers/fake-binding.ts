@@ -17,6 +17,7 @@ import type {
   NativeStats,
   SharedDrafter,
 } from '../../../lib/native/binding'
+import type { GpuPlace } from '../../../lib/native/cuda'
 
 export const bos = 256
 export const eos = 257
@@ -156,7 +157,7 @@ export class FakeBinding implements Binding {
   /** What each model has in its cache or, of a shared one, reads of it. */
   readonly prompts: { target: number[] | null; drafter: number[] | null }[] = []
   readonly prefilled: number[] = []
-  readonly loads: { path: string; threads: number; isa: string; draftCopy: boolean; gpu?: number | undefined }[] = []
+  readonly loads: { path: string; threads: number; isa: string; draftCopy: boolean; gpu?: GpuPlace | undefined }[] = []
   /** Errors that the functions of these names end with. */
   readonly failures: Partial<Record<'readGguf' | 'loadModel' | 'prefill' | 'generate' | 'createSequence', Error & { code: string }>> = {}
   /** Of models that are loaded, which have 1,000 bytes of weights: fewer stand for 8-bit matrices. */
@@ -172,10 +173,6 @@ export class FakeBinding implements Binding {
   gpus: CudaReport = { devices: [], reason: 'no NVIDIA driver here' }
   /** What loading onto a GPU ends with. */
   gpuRefusal: (Error & { code: string }) | undefined
-  readonly cudaModule = __filename // some file
-  probeCuda(): CudaReport {
-    throw new Error('only a child process may start the driver')
-  }
   shareCudaReport() {
     return JSON.stringify(this.gpus)
   }
@@ -196,7 +193,7 @@ export class FakeBinding implements Binding {
 
   loadModel(
     path: string,
-    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined; gpu?: number | undefined },
+    options: { threads: number; isa: string; draftCopy: boolean; weightsCache?: string | undefined; gpu?: GpuPlace | undefined },
     onProgress: (bytes: number, total: number) => void,
     onDone: Done<NativeModel>,
   ): Cancel {
@@ -208,7 +205,13 @@ export class FakeBinding implements Binding {
       onDone,
       () => {
         if (options.gpu !== undefined && this.gpuRefusal) throw this.gpuRefusal
-        return new FakeModel(this, this.files[path]!, options.draftCopy, options.weightsCache ?? '', this.gpus.devices[options.gpu ?? -1])
+        return new FakeModel(
+          this,
+          this.files[path]!,
+          options.draftCopy,
+          options.weightsCache ?? '',
+          this.gpus.devices[options.gpu?.index ?? -1],
+        )
       },
     )
   }

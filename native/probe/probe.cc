@@ -1,16 +1,16 @@
-#include "addon/cuda_probe.h"
+#include "probe/probe.h"
 
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
 
-#include "addon/cuda_loader.h"
 #include "base/error.h"
 #include "ops/backend.h"
 #include "ops/cuda/device_memory.h"
+#include "ops/cuda/module_loader.h"
 
-namespace ragdraft::addon {
+namespace ragdraft::probe {
 namespace {
 
 // Looks two rows of a table up on the device: an upload, a pass, a kernel, a download.
@@ -31,8 +31,8 @@ void run_a_kernel(const ragdraft_cuda_api& api, int index) {
           "a kernel gave wrong values");
 }
 
-ProbedDevice probe_device(const ragdraft_cuda_api& api, int index) {
-  ProbedDevice device{index, "", "", 0, 0, ""};
+Device try_device(const ragdraft_cuda_api& api, int index) {
+  Device device{index, "", "", 0, 0, ""};
   try {
     const ragdraft_cuda_device_info info = ops::cuda::device_info(api, index);
     device.name = info.name;
@@ -48,15 +48,15 @@ ProbedDevice probe_device(const ragdraft_cuda_api& api, int index) {
 
 }  // namespace
 
-CudaProbe probe_cuda(int limit_seconds) {
+Report try_gpus(const std::string& module, int limit_seconds) {
   std::thread([limit_seconds] {
     std::this_thread::sleep_for(std::chrono::seconds(limit_seconds));
     std::_Exit(EXIT_FAILURE);
   }).detach();
-  const CudaStatus& status = load_cuda();
-  CudaProbe probe{{}, status.reason};
-  for (int i = 0; i < status.devices; i++) probe.devices.push_back(probe_device(*status.api, i));
-  return probe;
+  const ops::cuda::LoadedModule& loaded = ops::cuda::load_module(module);
+  Report report{{}, loaded.reason};
+  for (int i = 0; i < loaded.devices; i++) report.devices.push_back(try_device(*loaded.api, i));
+  return report;
 }
 
-}  // namespace ragdraft::addon
+}  // namespace ragdraft::probe
