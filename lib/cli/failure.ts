@@ -15,7 +15,7 @@ export function failureText(error: unknown): string {
   for (let i = 0; i < mostCauses && cause !== undefined && cause !== null; i++) {
     const message = types.isNativeError(cause) ? cause.message : String(cause)
     // Many messages quote their cause: once is enough.
-    if (message !== '' && !told.includes(message)) lines.push(`  caused by: ${message.trimEnd().replaceAll('\n', '\n    ')}`)
+    if (message !== '' && !told.includes(message)) lines.push(`  caused by: ${message.trimEnd().replaceAll('\n', '\n  ')}`)
     told += message
     cause = types.isNativeError(cause) ? cause.cause : undefined
   }
