@@ -101,6 +101,7 @@ async function converse(invocation: Invocation, opened: Opened): Promise<boolean
       if (line.trim() !== '' && !(await take(line.trim()))) break
       if (!ended) lines.prompt()
     }
+    if (terminal && ended) err('\n') // the prompt stands there still
   } finally {
     release()
     lines.close()
