@@ -268,6 +268,21 @@ t.test('the CUDA module: as the environment says, beside the addon, or from the 
   t.end()
 })
 
+t.test('the program that tries GPUs prints one line of JSON, whatever the texts in it', { skip: platform !== 'linux' }, (t) => {
+  const probe = path.join(path.dirname(addonPath()), 'ragdraft-cuda-probe')
+  const module = '/absent/"quoted"\\\n\t.so'
+  const env = { ...process.env, RAGDRAFT_CUDA_FORCE_LOAD: '1' } // else it is not opened without a driver
+  const { stdout, status } = spawnSync(probe, [module, '30'], { encoding: 'utf8', env })
+  t.equal(status, 0)
+  const lines = stdout.trim().split('\n')
+  t.equal(lines.length, 1)
+  const report = JSON.parse(lines[0]!)
+  t.same(report.devices, [])
+  t.ok(report.reason.startsWith(`${module}: `), report.reason)
+  for (const wrong of [[], [module], [module, '0'], [module, '3601'], [module, 'x']]) t.equal(spawnSync(probe, wrong).status, 2)
+  t.end()
+})
+
 t.test(
   'a program that tries GPUs and cannot be started, or prints something else, is a reason',
   { skip: platform === 'win32' },
