@@ -2,9 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import * as path from 'node:path'
-import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { run } from '../../lib/cli/run'
 import { RagdraftError } from '../../lib/errors'
 import { kindOf, readKind } from '../../lib/native/binary-kind'
 import { chooseFiles } from '../../lib/native/cuda-files'
@@ -302,18 +300,3 @@ t.test(
     t.equal(await reason('speaks'), 'asked for /m.so')
   },
 )
-
-t.test('the command line prints what lies behind an error', async (t) => {
-  let printed = ''
-  const stderr = new PassThrough().on('data', (part) => {
-    printed += part
-  })
-  const streams = { stdout: new PassThrough(), stderr, stdin: new PassThrough() }
-  const deep = new Error('outer reason\nin two lines', { cause: new Error('inner reason') })
-  const failing = async () => {
-    throw new RagdraftError('ERR_NATIVE_LOAD', 'it failed', { cause: deep })
-  }
-  const io = { ...streams, onInterrupt: () => () => {} } as unknown as Parameters<typeof run>[1]
-  t.equal(await run(['gpus'], io, { listGpus: failing } as unknown as Parameters<typeof run>[2]), 1)
-  t.equal(printed, 'ragdraft: ERR_NATIVE_LOAD: it failed\n  caused by: outer reason\n  in two lines\n  caused by: inner reason\n')
-})
