@@ -1,4 +1,4 @@
-// Writes the seeds of gguf_fuzzer into FOLDER/gguf and those of weights_fuzzer into FOLDER/weights: make_corpus FOLDER
+// Writes the seeds of each fuzzer into FOLDER/gguf, FOLDER/model and FOLDER/weights: make_corpus FOLDER
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   const std::string top = std::string(argv[1]) + "/", folder = top + "gguf/";
   std::filesystem::create_directories(top + "gguf");
   std::filesystem::create_directories(top + "weights");
+  std::filesystem::create_directories(top + "model");
   Builder old_version = gguf_test::sample();
   old_version.version = 2;
   Builder vocabulary;
@@ -44,7 +45,8 @@ int main(int argc, char** argv) {
   tensors.tensor("q4_k", {256}, 12, gguf_test::counting_bytes(144)).tensor("q6_k", {256, 2}, 14, gguf_test::counting_bytes(420));
   const bool ok = write(folder + "v3.gguf", gguf_test::sample()) && write(folder + "v2.gguf", old_version) &&
                   write(folder + "vocabulary.gguf", vocabulary) && write(folder + "tensors.gguf", tensors) &&
-                  write(top + "weights/two", weights());
+                  write(top + "weights/two", weights()) && write(top + "model/llama", gguf_test::Bytes{std::byte(0)}) &&
+                  write(top + "model/qwen2", gguf_test::Bytes{std::byte(1)});
   if (!ok) std::fprintf(stderr, "make_corpus: cannot write to %s\n", argv[1]);
   return ok ? 0 : 1;
 }

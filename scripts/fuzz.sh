@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of GGUF files and of packed weights: scripts/fuzz.sh [SECONDS for both together, default 60]. See fuzz/README.md.
+# Fuzzes what reads untrusted bytes in C++: GGUF files, the configuration and weights of a model, packed weights. See fuzz/README.md.
+#   scripts/fuzz.sh [SECONDS for all together, default 60]
+# The readers in TypeScript (tokenizer, template) are fuzzed by test/lib/fuzz.test.ts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -9,25 +11,26 @@ esac
 
 clangxx=${CLANGXX:-}
 if [ -z "$clangxx" ]; then
-  for candidate in clang++ clang++-{20,19,18,17,16,15,14}; do
-    if command -v "$candidate" >/dev/null; then clangxx=$candidate; break; fi
-  done
+  # clang++, or the newest clang++-N.
+  clangxx=$(command -v clang++ || compgen -c clang++- | sort -u -t- -k2 -n | grep -E '^clang\+\+-[0-9]+$' | tail -1 || true)
 fi
 if [ -z "$clangxx" ]; then
-  echo "fuzz.sh: clang++ not found; libFuzzer needs clang (Debian: apt install clang libclang-rt-14-dev), or set CLANGXX" >&2
+  echo "fuzz.sh: clang++ not found; libFuzzer needs clang (Debian: apt install clang libclang-rt-dev), or set CLANGXX" >&2
   exit 3
 fi
 clang=${clangxx/clang++/clang}
 build=build/fuzz
-mkdir -p "$build/seeds" "$build/corpus/gguf" "$build/corpus/weights" "$build/artifacts"
+subjects=(gguf model weights)
+mkdir -p "$build/seeds" "$build/artifacts"
+for subject in "${subjects[@]}"; do mkdir -p "$build/corpus/$subject"; done
 probe='extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }'
 if ! echo "$probe" | "$clangxx" -x c++ -fsanitize=fuzzer,address,undefined -o "$build/probe" - ; then
-  echo "fuzz.sh: $clangxx cannot link libFuzzer and the sanitizers (Debian: apt install libclang-rt-14-dev)" >&2
+  echo "fuzz.sh: $clangxx cannot link libFuzzer and the sanitizers (Debian: apt install libclang-rt-dev)" >&2
   exit 3
 fi
 
 cmake -S . -B "$build" -DCMAKE_C_COMPILER="$clang" -DCMAKE_CXX_COMPILER="$clangxx" -DRAGDRAFT_BUILD_FUZZERS=ON -DRAGDRAFT_CUDA=OFF
-cmake --build "$build" --target gguf_fuzzer weights_fuzzer make_corpus --parallel 2
+cmake --build "$build" --target "${subjects[@]/%/_fuzzer}" make_corpus --parallel "$(nproc 2>/dev/null || echo 2)"
 "$build/fuzz/make_corpus" "$build/seeds"
 fuzz() { # SUBJECT SECONDS [options]
   local subject=$1 time=$2
@@ -35,5 +38,6 @@ fuzz() { # SUBJECT SECONDS [options]
   "$build/fuzz/${subject}_fuzzer" -max_total_time="$time" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     "$@" -artifact_prefix="$build/artifacts/" "$build/corpus/$subject" "$build/seeds/$subject"
 }
-fuzz gguf $(((seconds * 3 + 3) / 4)) -dict=fuzz/gguf.dict
-fuzz weights $(((seconds + 3) / 4))
+fuzz gguf $(((seconds + 1) / 2)) -dict=fuzz/gguf.dict
+fuzz model $(((seconds + 2) / 3)) -max_len=256
+fuzz weights $(((seconds + 5) / 6))

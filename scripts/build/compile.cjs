@@ -53,5 +53,4 @@ async function compile({ folder = 'build/cmake', target, what = 'the native part
   if (built !== 0) throw new Error(`the build of ${what} failed; its output is above`)
 }
 
-
 module.exports = { compile, root }

@@ -44,7 +44,9 @@ function buildProgress(what, stream = process.stderr) {
     },
     end() {
       clear()
-      stream.write(worked ? `ragdraft: built ${what} in ${Math.round((Date.now() - began) / 1000)} s\n` : `ragdraft: ${what} is up to date\n`)
+      stream.write(
+        worked ? `ragdraft: built ${what} in ${Math.round((Date.now() - began) / 1000)} s\n` : `ragdraft: ${what} is up to date\n`,
+      )
     },
   }
 }

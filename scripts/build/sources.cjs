@@ -22,7 +22,11 @@ function sources(root) {
 
 function digest(root) {
   const hash = createHash('sha256')
-  for (const name of sources(root)) hash.update(`${name}\0`).update(fs.readFileSync(path.join(root, name))).update('\0')
+  for (const name of sources(root))
+    hash
+      .update(`${name}\0`)
+      .update(fs.readFileSync(path.join(root, name)))
+      .update('\0')
   return hash.digest('hex')
 }
 

@@ -89,13 +89,13 @@ t.test('requests interleave: a short answer does not wait for a long prefill', a
   model.close()
 })
 
-const script = (path: string, work: string) => `
+const script = (path: string, work: string, tokens = 6000) => `
   const binding = require('node-gyp-build')(${JSON.stringify(process.cwd())})
   const nothing = () => {}
-  const tokens = new Int32Array(6000).fill(3)
+  const tokens = new Int32Array(${tokens}).fill(3)
   binding.loadModel(${JSON.stringify(path)}, { threads: 2, isa: '', draftCopy: false }, nothing, (error, model) => {
     if (error) throw error
-    const sequence = model.createSequence({ contextTokens: 8000, kv: 'f16' })
+    const sequence = model.createSequence({ contextTokens: tokens.length + 100, kv: 'f16' })
     ${work}
   })`
 
@@ -105,8 +105,9 @@ t.test('Workers: several environments at once, terminated while they work', asyn
     path,
     `
     binding.prefill(sequence, tokens, nothing, nothing)
-    for (let i = 0; i < 3; i++) binding.prefill(model.createSequence({ contextTokens: 8000, kv: 'f16' }), tokens, nothing, nothing)
+    for (let i = 0; i < 3; i++) binding.prefill(model.createSequence({ contextTokens: tokens.length, kv: 'f16' }), tokens, nothing, nothing)
     parentPort.postMessage('working')`,
+    400_000, // attention over so many takes hours
   )}`
   for (let i = 0; i < 6; i++) {
     const worker = new Worker(code, { eval: true })
@@ -114,9 +115,7 @@ t.test('Workers: several environments at once, terminated while they work', asyn
       worker.once('message', resolve)
       worker.once('error', reject)
     })
-    const started = performance.now()
-    await worker.terminate()
-    t.ok(performance.now() - started < 5000, 'terminates without waiting for the prefill')
+    await worker.terminate() // waiting for the prefill would outlast the test's time
   }
   const survivor: NativeModel = await loadModel(path)
   t.equal(survivor.info.architecture, 'llama', 'the main thread goes on')

@@ -20,32 +20,24 @@ t.test('stories260K prints its golden text', async (t) => {
   t.ok(decode(plain.tokens).startsWith(golden), 'plain')
   t.ok(golden.length > 400, 'the golden text is not empty')
 
-  for (const kv of ['f16', 'bf16'] as const) {
-    const run = await generate({
-      target: model.createSequence({ contextTokens: 512, kv }),
-      targetPending: Int32Array.of(BOS),
-      maxTokens: 200,
-    })
-    if (kv === 'f16') t.same(run.tokens, plain.tokens, `${kv} KV gives the same text`)
-    else t.equal(run.tokens.length, 200, `${kv} KV runs to the end`)
-  }
+  const half = model.createSequence({ contextTokens: 512, kv: 'f16' })
+  t.same((await generate({ target: half, targetPending: Int32Array.of(BOS), maxTokens: 200 })).tokens, plain.tokens, 'f16 keys and values')
 
-  for (const draftLength of [1, 2, 3, 4, 7, 10, 16, -1]) {
-    // The drafter has read something else: a story's beginning that the target has not seen.
-    const prompt = [BOS, ...tokenizer.encode('Tom had a red ball. He')]
-    const drafter = sequence()
-    await prefill(drafter, prompt.slice(0, -1))
-    const run = await generate({
-      mode: 'lossless',
-      target: sequence(),
-      targetPending: Int32Array.of(BOS),
-      drafter,
-      drafterPending: Int32Array.of(prompt.at(-1)!),
-      draftLength,
-      maxTokens: 200,
-    })
-    t.same(run.tokens, plain.tokens, `lossless, draft length ${draftLength < 0 ? 'auto' : draftLength}`)
-    t.ok(draftLength < 0 || run.stats.accepted > 0, 'some drafts were accepted')
-  }
+  // The drafter has read something else: a story's beginning that the target has not seen. test/property/rollback.test.ts has the other
+  // draft lengths and drafters.
+  const prompt = [BOS, ...tokenizer.encode('Tom had a red ball. He')]
+  const drafter = sequence()
+  await prefill(drafter, prompt.slice(0, -1))
+  const run = await generate({
+    mode: 'lossless',
+    target: sequence(),
+    targetPending: Int32Array.of(BOS),
+    drafter,
+    drafterPending: Int32Array.of(prompt.at(-1)!),
+    draftLength: 4,
+    maxTokens: 200,
+  })
+  t.same(run.tokens, plain.tokens, 'lossless')
+  t.ok(run.stats.accepted > 0 && run.stats.accepted < run.stats.drafted, 'some drafts were accepted, some were not')
   model.close()
 })

@@ -125,12 +125,9 @@ t.test('3 MB take a bounded number of calls and characters to count, whatever th
       characters += piece.length
       return Math.ceil(piece.length / 4.4)
     }
-    const started = performance.now()
     const chunks = chunkText(text, { countTokens })
-    const seconds = (performance.now() - started) / 1000
     t.ok(calls < 60_000, `${name}: ${calls} calls`)
     t.ok(characters < 3.2 * text.length, `${name}: ${(characters / text.length).toFixed(2)} times the text`)
-    t.ok(seconds < 5, `${name}: ${seconds.toFixed(2)} s`)
     t.ok(chunks.length < (1.35 * text.length) / 4.4 / 512, `${name}: ${chunks.length} chunks`)
   }
 })

@@ -77,16 +77,9 @@ t.test('with nothing to copy the model ends', async (t) => {
 })
 
 t.test('ensureDemoModel', async (t) => {
-  t.test('writes the file once, in under a second, and finds it again', async (t) => {
+  t.test('writes the file once, and finds it again', async (t) => {
     const folder = path.join(t.testdir(), 'new', 'folder')
     const file = await ensureDemoModel({ directory: folder })
-    const times: number[] = []
-    for (let run = 0; run < 3; run++) {
-      const started = performance.now()
-      await ensureDemoModel({ directory: path.join(folder, `run-${run}`) })
-      times.push(performance.now() - started)
-    }
-    t.ok(Math.min(...times) < 1000, `${times.map((ms) => ms.toFixed(0))} ms: a busy machine may slow one, not all`)
     writeFileSync(file, 'kept')
     t.equal(await ensureDemoModel({ directory: folder }), file)
     t.equal(readFileSync(file, 'utf8'), 'kept')

@@ -111,13 +111,3 @@ for (const { name, vectors, tokenizer } of loaded) {
     t.end()
   })
 }
-
-t.test('encodes a long novel well below 6 s', { skip: loaded[0]!.tokenizer ? false : noVectors }, (t) => {
-  const text = longText('war_and_peace.txt', 3_400_000)
-  const start = performance.now()
-  const tokens = loaded[0]!.tokenizer!.encode(text).length
-  const seconds = (performance.now() - start) / 1000
-  t.comment(`${tokens} tokens in ${seconds.toFixed(2)} s`)
-  t.ok(seconds < 6)
-  t.end()
-})

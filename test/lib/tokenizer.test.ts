@@ -1,7 +1,10 @@
 import t from 'tap'
 import { RagdraftError } from '../../lib/errors'
+import { finish } from '../../lib/steps'
 import { tokenizerFromGguf } from '../../lib/tokenizer/from-gguf'
+import { mergePairs } from '../../lib/tokenizer/merge'
 import { preTokenize, preTokenizer } from '../../lib/tokenizer/pre-tokenizer'
+import { choose } from '../helpers/tier'
 import { random, randomText, tinyBpe, tinyLlama3, tinyQwen2, tinySpm, type } from './helpers/tiny-vocabulary'
 
 const code = (expected: string, mention: string | RegExp = '') => ({ code: expected, message: mention === '' ? String : mention })
@@ -229,7 +232,7 @@ t.test('byte-level BPE gives the same ids with and without the long-piece loop',
   t.end()
 })
 
-t.test('a long text without a break takes seconds at most', (t) => {
+t.test('a long text without a break comes back as it was', (t) => {
   const merges = ['a a', 'aa aa', 'aaaa aaaa']
   const bpe = tokenizerFromGguf(tinyBpe(merges))
   const spm = tokenizerFromGguf(
@@ -241,9 +244,7 @@ t.test('a long text without a break takes seconds at most', (t) => {
   )
   for (const tokenizer of [bpe, spm, tokenizerFromGguf(tinyBpe([], [], { 'tokenizer.ggml.pre': 'deepseek-llm' }))]) {
     for (const text of ['a'.repeat(300_000), `${' '.repeat(300_000)}a`]) {
-      const start = performance.now()
-      t.equal(tokenizer.decode(tokenizer.encode(text)) === text, true)
-      t.ok(performance.now() - start < 6000, `${tokenizer.pre} took ${performance.now() - start} ms`)
+      t.ok(tokenizer.decode(tokenizer.encode(text)) === text, tokenizer.pre)
     }
   }
   t.end()
@@ -316,31 +317,39 @@ t.test('a word of thousands of letters is encoded as a slow search for the best 
   t.end()
 })
 
-t.test('a word of a megabyte is encoded in near-linear time, with the event loop turning', async (t) => {
+t.test('merging looks at each pair of neighbours a few times, however long the word', (t) => {
+  for (const [name, letters] of Object.entries({ ...wordLetters, alike: 'a' })) {
+    const merges = letters === 'a' ? ['a a', 'aa aa', 'aaaa aaaa'] : someMerges(letters, 120, 9, 12)
+    const ranks = new Map(merges.map((merge, rank) => [merge, rank]))
+    for (const length of [1_000, 100_000]) {
+      let looks = 0
+      const rankOf = (left: string, right: string) => {
+        looks++
+        return ranks.get(`${left} ${right}`)
+      }
+      const symbols = finish(mergePairs(word(letters, length, 13).split(''), rankOf))
+      t.ok(symbols.length < length, 'something was merged')
+      // Every pair once, and the two neighbours of each merge.
+      t.ok(looks <= 3 * length, `${name} of ${length}: ${looks} looks`)
+    }
+  }
+  t.end()
+})
+
+t.test('a word of a megabyte is encoded with the event loop turning', async (t) => {
   for (const [name, letters] of Object.entries(wordLetters)) {
     const merges = someMerges(letters, 120, 9, 12)
-    const text = word(letters, 1_000_000, 13)
+    const text = word(letters, choose(250_000, 1_000_000), 13)
     for (const tokenizer of bothTokenizers(letters, merges)) {
       const about = `${tokenizer.model}, ${name}`
-      const timed = (length: number) => {
-        const start = performance.now()
-        const ids = tokenizer.encode(text.slice(0, length))
-        return { ids, ms: performance.now() - start }
-      }
-      timed(100_000) // warm
-      const tenth = timed(100_000)
       let turns = 0
       let next = setImmediate(function turn() {
         turns++
         next = setImmediate(turn)
       })
-      const start = performance.now()
       const ids = await tokenizer.encodeAsync(text)
-      const ms = performance.now() - start
       clearImmediate(next)
-      // 13 % more than ten times is n log n; the rest is memory, collection and a busy machine. Quadratic would be 100.
-      t.ok(ms < 40 * tenth.ms + 500, `${about}: ${Math.round(ms)} ms, a tenth of it ${Math.round(tenth.ms)} ms`)
-      t.ok(turns >= Math.min(10, ms / 100), `${about}: ${turns} turns in ${Math.round(ms)} ms`)
+      t.ok(turns >= 3, `${about}: ${turns} turns`)
       t.ok(tokenizer.decode(ids) === text, about)
       const controller = new AbortController()
       setImmediate(() => controller.abort(new Error('enough')))

@@ -10,6 +10,7 @@
 #include "ops/backend.h"
 #include "random_matrix.h"
 #include "tap.h"
+#include "tier.h"
 
 using namespace ragdraft;
 using ops::LinearTask;
@@ -64,7 +65,7 @@ TEST("drafts from copies agree with the oracle's, on inputs as the kernels see t
   for (const DType type : kWide) {
     const RandomMatrix m = testing::random_matrix(type, kOutputs, kColumns, 4);
     const std::vector<float> expected = multiply(*oracle, *with_copy(*oracle, m), x.data(), kRows, Precision::kDraft);
-    for (const std::string& isa : ops::cpu_isas()) {
+    for (const std::string& isa : tier::isas()) {
       const auto backend = ops::make_cpu_backend(2, isa);
       const std::vector<float> y = multiply(*backend, *with_copy(*backend, m), x.data(), kRows, Precision::kDraft);
       // Weights of .05: a sum of 1,024 products is about 1.6. f32 rounds 32 partial sums and their scales.

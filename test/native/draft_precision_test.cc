@@ -10,6 +10,7 @@
 #include "ops/backend.h"
 #include "random_matrix.h"
 #include "tap.h"
+#include "tier.h"
 
 using namespace ragdraft;
 using ops::LinearTask;
@@ -119,7 +120,7 @@ TEST("a row's draft, of nested bits or a copy, is the same bits alone, among 1 t
   const std::vector<float> x = testing::random_floats(kRows * kColumns, 7);
   std::vector<int> counts = {kRows};
   for (int n = 1; n <= 17; ++n) counts.push_back(n);
-  for (const std::string& isa : ops::cpu_isas())
+  for (const std::string& isa : tier::isas())
     for (const DType type : {DType::kQ8_0, DType::kBF16}) {
       const RandomMatrix m = testing::random_matrix(type, kOutputs, kColumns, 11);
       std::vector<float> alone;
@@ -199,7 +200,7 @@ TEST("a draft of normal weights errs at most 5 % more than Q4_0, rounded to near
 TEST("a NaN or an infinity of the input shows in every output of its row of a draft, and in no other row") {
   constexpr int64_t kOutputs = 20, kColumns = 256;
   const RandomMatrix m = testing::random_matrix(DType::kQ8_0, kOutputs, kColumns, 21);
-  for (const std::string& isa : ops::cpu_isas())
+  for (const std::string& isa : tier::isas())
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
       const auto backend = ops::make_cpu_backend(1, isa);
       std::vector<float> x = testing::random_floats(3 * kColumns, 22);

@@ -12,6 +12,7 @@
 #include "ops/ref/ref.h"
 #include "random_matrix.h"
 #include "tap.h"
+#include "tier.h"
 
 namespace {
 
@@ -38,7 +39,7 @@ constexpr double kTolerance = 2e-6;
 
 template <class Run>
 void for_each_backend(const Run& run) {
-  for (const std::string& isa : ops::cpu_isas()) {
+  for (const std::string& isa : tier::isas()) {
     for (const int threads : {1, 3}) run(*ops::make_cpu_backend(threads, isa), isa + " x " + std::to_string(threads));
   }
 }

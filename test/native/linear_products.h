@@ -8,13 +8,14 @@
 
 #include "base/half.h"
 #include "ops/backend.h"
+#include "tier.h"
 
 namespace testing {
 
 // Every backend here, the oracle last.
 inline std::vector<std::unique_ptr<ragdraft::ops::Backend>> all_backends() {
   std::vector<std::unique_ptr<ragdraft::ops::Backend>> backends;
-  for (const std::string& isa : ragdraft::ops::cpu_isas()) backends.push_back(ragdraft::ops::make_cpu_backend(2, isa));
+  for (const std::string& isa : tier::isas()) backends.push_back(ragdraft::ops::make_cpu_backend(2, isa));
   backends.push_back(ragdraft::ops::make_reference_backend());
   return backends;
 }

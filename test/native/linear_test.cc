@@ -9,6 +9,7 @@
 #include "ops/backend.h"
 #include "random_matrix.h"
 #include "tap.h"
+#include "tier.h"
 
 using namespace ragdraft;
 using ops::LinearTask;
@@ -95,7 +96,7 @@ TEST("linear agrees with dequantised weights in f64: every type, instruction set
   const Shape any[] = {{1, 256}, {15, 512}, {16, 256}, {17, 768}, {33, 256}, {40, 2048}, {3, 4352}, {21, 2816}};
   const Shape blocks_of_32[] = {{16, 32}, {31, 96}, {5, 160}, {64, 896}};
   const Shape floats_only[] = {{16, 1}, {3, 7}, {20, 33}};
-  for (const std::string& isa : ops::cpu_isas()) {
+  for (const std::string& isa : tier::isas()) {
     int threads = 0;
     const auto run = [&](DType type, Shape shape) {
       threads = threads % 3 + 1;
@@ -114,7 +115,7 @@ TEST("linear agrees with dequantised weights in f64: every type, instruction set
 }
 
 TEST("products with BF16 weights round their inputs in the tiers of bf16 products, in no other") {
-  for (const std::string& isa : ops::cpu_isas()) {
+  for (const std::string& isa : tier::isas()) {
     const bool rounds = testing::rounds_to_bf16(*ops::make_cpu_backend(1, isa));
     if (isa == "avx512bf16") continue;  // depends on whose processor it is
     CHECK_MSG(rounds == isa.starts_with("amx"), isa);
@@ -124,7 +125,7 @@ TEST("products with BF16 weights round their inputs in the tiers of bf16 product
 TEST("every f16 and bf16 value comes through unchanged; to products of bf16 a subnormal one is 0") {
   constexpr int64_t kValues = 1 << 16;
   const float one = 1.0f;
-  for (const std::string& isa : ops::cpu_isas())
+  for (const std::string& isa : tier::isas())
     for (const DType type : {DType::kF16, DType::kBF16}) {
       RandomMatrix m{type, kValues, 1, std::vector<std::byte>(2 * kValues)};
       for (uint32_t i = 0; i < kValues; ++i) m.bytes[2 * i] = std::byte(i & 255), m.bytes[2 * i + 1] = std::byte(i >> 8);
@@ -147,7 +148,7 @@ void check_bits(DType type, int64_t outputs, int64_t columns, const std::vector<
   const int most = *std::max_element(counts.begin(), counts.end());
   const std::vector<float> x = testing::random_floats(size_t(most * columns), 7);
   const RandomMatrix m = testing::random_matrix(type, outputs, columns, 11);
-  for (const std::string& isa : ops::cpu_isas()) {
+  for (const std::string& isa : tier::isas()) {
     std::vector<float> alone;
     for (const int threads : {1, 2, 3}) {
       const auto backend = ops::make_cpu_backend(threads, isa);
@@ -189,10 +190,10 @@ TEST("integer types have the same bits on every instruction set of AVX-512, 1 to
   constexpr int64_t kOutputs = 40;
   constexpr int kRows = 200;
   std::vector<std::unique_ptr<ops::Backend>> backends;
-  for (const std::string& isa : ops::cpu_isas())
+  for (const std::string& isa : ops::cpu_isas())  // also in the quick tier: it is they that must agree
     if (isa.starts_with("avx512") || isa.starts_with("amx")) backends.push_back(ops::make_cpu_backend(2, isa));
   std::vector<int> counts = {kRows};
-  for (int n = 1; n <= 40; ++n) counts.push_back(n);
+  for (int n = 1; n <= 40; n += tier::choose(3, 1)) counts.push_back(n);
   for (const DType type : testing::kTypes)
     for (const int64_t columns : {256, 512 * 3 + 256}) {  // a piece of a panel and less; several and a part of one
       if (!testing::is_integer(type)) continue;
@@ -212,7 +213,7 @@ TEST("integer types have the same bits on every instruction set of AVX-512, 1 to
 
 TEST("bias and accumulation come once, after the sum: y = y + (sum + bias), nothing beyond the outputs is touched") {
   constexpr int64_t kOutputs = 37, kColumns = 256;
-  for (const std::string& isa : ops::cpu_isas())
+  for (const std::string& isa : tier::isas())
     for (const DType type : testing::kTypes)
       for (const int rows : {1, 10}) {
         const RandomMatrix m = testing::random_matrix(type, kOutputs, kColumns, 3);
@@ -236,7 +237,7 @@ TEST("bias and accumulation come once, after the sum: y = y + (sum + bias), noth
 
 TEST("tasks of different types and sizes that share an input equal separate calls") {
   constexpr int64_t kColumns = 512;
-  for (const std::string& isa : ops::cpu_isas()) {
+  for (const std::string& isa : tier::isas()) {
     const auto backend = ops::make_cpu_backend(2, isa);
     for (const int rows : {1, 13}) {
       const std::vector<float> x = testing::random_floats(size_t(rows) * kColumns, 1);
@@ -263,7 +264,7 @@ TEST("extreme weights and inputs: all bits set, none, scale 0, zero groups, tiny
   for (int64_t k = 0; k < kColumns; ++k) x[size_t(3 * kColumns + k)] *= 1e-32f;               // row 3: counts as zero
   for (int64_t k = 0; k < kColumns; ++k) x[size_t(4 * kColumns + k)] *= 1e30f;
   x[5 * kColumns] = 1e6f;                                                                     // row 5: one outlier
-  for (const std::string& isa : ops::cpu_isas())
+  for (const std::string& isa : tier::isas())
     for (const DType type : testing::kTypes)
       for (const int fill : {0, 255, 128}) {  // Q8_0: 0, -1, -128
         if (!testing::is_integer(type)) continue;
@@ -284,7 +285,7 @@ TEST("extreme weights and inputs: all bits set, none, scale 0, zero groups, tiny
 
 TEST("a NaN or an infinity of the input shows in every output of its row, and in no other row") {
   constexpr int64_t kOutputs = 20, kColumns = 256;
-  for (const std::string& isa : ops::cpu_isas())
+  for (const std::string& isa : tier::isas())
     for (const DType type : testing::kTypes)
       for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
         const auto backend = ops::make_cpu_backend(1, isa);

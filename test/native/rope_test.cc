@@ -9,6 +9,7 @@
 #include "ops/backend.h"
 #include "ops/ref/ref.h"
 #include "tap.h"
+#include "tier.h"
 
 namespace {
 
@@ -30,7 +31,7 @@ double largest_error(const std::vector<float>& a, const std::vector<float>& b) {
 
 template <class Run>
 void for_each_backend(const Run& run) {
-  for (const std::string& isa : ops::cpu_isas()) {
+  for (const std::string& isa : tier::isas()) {
     for (const int threads : {1, 3}) run(*ops::make_cpu_backend(threads, isa), isa + " x " + std::to_string(threads));
   }
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "kv_fixture.h"
 #include "tap.h"
+#include "tier.h"
 
 using namespace ragdraft;
 using namespace ragdraft::kv;
@@ -72,7 +73,7 @@ TEST("ranges outside of what lies before the tail are ERR_INVALID_ARGUMENT, a ro
 }
 
 TEST("a row behind skipped tokens is rotated and stored bit for bit as in the whole sequence") {
-  for (const std::string& isa : ops::cpu_isas()) {
+  for (const std::string& isa : tier::isas()) {
     const auto backend = ops::make_cpu_backend(2, isa);
     for (const KvType type : {KvType::kF16, KvType::kBF16, KvType::kF32, KvType::kQ8}) {
       const KvLayout layout{.layers = 1, .kv_heads = 2, .head_dim = 64, .type = type};

@@ -1,6 +1,7 @@
 #include "tap.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <exception>
 
@@ -32,13 +33,15 @@ int run(int argc, char** argv) {
     const auto named = [&](const std::string& part) { return name.find(part) != std::string::npos; };
     if (!parts.empty() && std::none_of(parts.begin(), parts.end(), named)) continue;
     failures = 0;
+    const auto begin = std::chrono::steady_clock::now();
     try {
       test.body();
     } catch (const std::exception& e) {
       fail(test.file, 0, std::string("uncaught: ") + e.what());
     }
     if (failures > 0) bad++;
-    std::printf("%s %d - %s\n", failures ? "not ok" : "ok", ++number, name.c_str());
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    std::printf("%s %d - %s # time=%.1fms\n", failures ? "not ok" : "ok", ++number, name.c_str(), took.count());
     std::fflush(stdout);
   }
   std::printf("1..%d\n", number);

@@ -13,6 +13,7 @@
 #include "store/weights_file.h"
 #include "store/weights_store.h"
 #include "tap.h"
+#include "tier.h"
 
 namespace fs = std::filesystem;
 using namespace ragdraft;
@@ -109,7 +110,7 @@ TEST("a changed byte of the head, the table or the data is noticed") {
   const std::string path = write_sample(folder);
   const Bytes whole = read_all(path);
   const size_t head = encode([] { WeightsTable t = sample_table(); place(t); return t; }(), kKey).size();
-  for (size_t at = 0; at < whole.size(); at += at < head ? 1 : 37) {
+  for (size_t at = 0; at < whole.size(); at += at < head ? 1 : size_t(tier::choose(397, 37))) {
     if (at >= head && at < kMatrixAlignment) at = kMatrixAlignment;  // padding
     const bool padding = at >= kMatrixAlignment + kImages[0].size() && at < 3 * kMatrixAlignment;
     Bytes damaged = whole;
@@ -123,7 +124,7 @@ TEST("a file cut off or grown anywhere is refused, an empty one and a text too")
   const Folder folder;
   const std::string path = write_sample(folder);
   const Bytes whole = read_all(path);
-  for (size_t size = 0; size < whole.size(); size += size < 300 ? 1 : 101) {
+  for (size_t size = 0; size < whole.size(); size += size < 300 ? 1 : size_t(tier::choose(997, 101))) {
     write_all(path, Bytes(whole.begin(), whole.begin() + std::ptrdiff_t(size)));
     CHECK_MSG(is_noticed(path), std::to_string(size));
   }
