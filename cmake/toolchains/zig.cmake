@@ -18,9 +18,9 @@ set(CMAKE_C_COMPILER ${CMAKE_CURRENT_LIST_DIR}/zig/cc)
 set(CMAKE_CXX_COMPILER ${CMAKE_CURRENT_LIST_DIR}/zig/c++)
 set(CMAKE_C_COMPILER_TARGET ${RAGDRAFT_ZIG_TARGET})
 set(CMAKE_CXX_COMPILER_TARGET ${RAGDRAFT_ZIG_TARGET})
-# Also when CMake tries the compiler: zig makes its libraries anew for each way to optimise.
-set(CMAKE_C_FLAGS_INIT -O2)
-set(CMAKE_CXX_FLAGS_INIT -O2)
+# Also when CMake tries the compiler, first without its target: zig makes its libraries anew for each target and way to optimise.
+set(CMAKE_C_FLAGS_INIT "-O2 --target=${RAGDRAFT_ZIG_TARGET}")
+set(CMAKE_CXX_FLAGS_INIT "-O2 --target=${RAGDRAFT_ZIG_TARGET}")
 set(CMAKE_AR ${CMAKE_CURRENT_LIST_DIR}/zig/ar)
 set(CMAKE_RANLIB ${CMAKE_CURRENT_LIST_DIR}/zig/ranlib)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
