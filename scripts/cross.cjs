@@ -15,9 +15,14 @@ const root = path.resolve(__dirname, '..')
 const glibc = '2.28'
 const macos = '11.0'
 const zigProgram = process.env.RAGDRAFT_ZIG || 'zig'
-const zig = (target) => ({
-  cmake: ['-DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/zig.cmake', `-DRAGDRAFT_ZIG_TARGET=${target}`],
-  needs: [zigProgram],
+// kernels: the g++ that compiles them (cmake/kernel_compiler.cmake); without one zig does.
+const zig = (target, kernels) => ({
+  cmake: [
+    '-DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/zig.cmake',
+    `-DRAGDRAFT_ZIG_TARGET=${target}`,
+    `-DRAGDRAFT_KERNEL_COMPILER=${kernels ?? ''}`,
+  ],
+  needs: kernels ? [zigProgram, kernels] : [zigProgram],
 })
 const apple = (arch, zigArch) =>
   process.platform === 'darwin'
@@ -25,10 +30,10 @@ const apple = (arch, zigArch) =>
     : zig(`${zigArch}-macos.${macos}`)
 const arm64 = process.arch === 'arm64' ? [] : ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 const targets = {
-  'linux-x64': { ...zig(`x86_64-linux-gnu.${glibc}`), run: [] },
-  'linux-arm64': { ...zig(`aarch64-linux-gnu.${glibc}`), run: arm64 },
-  'linux-x64-musl': { ...zig('x86_64-linux-musl'), run: [] },
-  'linux-arm64-musl': { ...zig('aarch64-linux-musl'), run: arm64 },
+  'linux-x64': { ...zig(`x86_64-linux-gnu.${glibc}`, 'x86_64-linux-gnu-g++'), run: [] },
+  'linux-arm64': { ...zig(`aarch64-linux-gnu.${glibc}`, 'aarch64-linux-gnu-g++'), run: arm64 },
+  'linux-x64-musl': { ...zig('x86_64-linux-musl', 'x86_64-linux-gnu-g++'), run: [] },
+  'linux-arm64-musl': { ...zig('aarch64-linux-musl', 'aarch64-linux-gnu-g++'), run: arm64 },
   'win32-x64': {
     cmake: ['-DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/windows-x64.cmake'],
     needs: ['x86_64-w64-mingw32-g++-posix'],
