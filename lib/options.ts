@@ -20,7 +20,8 @@ import type { Model } from './session/model'
 
 /**
  * How far a step has come. `processed` and `total` are bytes of weights ("load"), UTF-16 code units of text ("tokenize", "index")
- * or tokens of the prompt (both prefills). `cached`: tokens of `total` that were in the cache already.
+ * or tokens of the prompt (both prefills). `cached`: tokens of `total` that were in the cache already. `processed` reaches `total`
+ * once, at the end of the phase.
  */
 export interface Progress {
   readonly phase: 'load' | 'tokenize' | 'index' | 'prefill-target' | 'prefill-drafter'

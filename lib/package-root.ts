@@ -11,6 +11,8 @@ const remedy =
 export interface Package {
   readonly root: string
   readonly version: string
+  /** Where faults are reported: a URL. */
+  readonly bugs: string
 }
 
 /** A program that carries a copy of this code, but not the files beside it. */
@@ -23,8 +25,12 @@ function bundled(what: string): RagdraftError {
 export function packageIn(root: string): Package {
   const file = path.join(root, 'package.json')
   try {
-    const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name?: unknown; version?: unknown }
-    if (name === 'ragdraft' && typeof version === 'string') return { root, version }
+    const { name, version, bugs } = JSON.parse(readFileSync(file, 'utf8')) as {
+      name?: unknown
+      version?: unknown
+      bugs?: { url?: unknown }
+    }
+    if (name === 'ragdraft' && typeof version === 'string') return { root, version, bugs: String(bugs?.url ?? '') }
   } catch {
     throw bundled(`there is no package.json of its own in ${root}`)
   }

@@ -12,19 +12,24 @@ const sliceMs = 12
 
 export interface SliceOptions {
   readonly signal?: AbortSignal | undefined
-  /** Called at the end of each slice with what was yielded last; never at the end of the computation. */
+  /** Called at the end of each slice with what was yielded last, if that is less than `total`. */
   readonly onProgress?: ((processed: number) => void) | undefined
+  /** What `onProgress` is told once, when the computation is complete. Default: nothing is told then. */
+  readonly total?: number | undefined
 }
 
 /** Runs a computation in slices of some milliseconds, with the event loop free in between. Rejects with `signal.reason`. */
-export async function inSlices<T>(steps: Steps<T>, { signal, onProgress }: SliceOptions = {}): Promise<T> {
+export async function inSlices<T>(steps: Steps<T>, { signal, onProgress, total }: SliceOptions = {}): Promise<T> {
   signal?.throwIfAborted()
   let sliceEnd = performance.now() + sliceMs
   for (;;) {
     const step = steps.next()
-    if (step.done) return step.value
+    if (step.done) {
+      if (total !== undefined) onProgress?.(total)
+      return step.value
+    }
     if (performance.now() < sliceEnd) continue
-    onProgress?.(step.value)
+    if (total === undefined || step.value < total) onProgress?.(step.value)
     await nextTurn()
     signal?.throwIfAborted()
     sliceEnd = performance.now() + sliceMs

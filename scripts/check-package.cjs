@@ -170,6 +170,11 @@ for (const major of [24, 26]) {
     answers(run(node(major), ['--disable-warning=ExperimentalWarning', 'answer.mts'], { cwd: app })),
   )
 }
+check(`the command line: ragdraft demo on Node ${versions.node[20]}`, () => {
+  const command = path.join(app, 'node_modules', '.bin', 'ragdraft')
+  const { status, output } = run(node(20), [fs.realpathSync(command), 'demo'], { cwd: app, env: { XDG_CACHE_HOME: at('cache') } })
+  expect(status === 0 && output.includes('This is the rest of the hidden sentence.'), `status ${status}\n${output}`)
+})
 check(`Bun ${versions.bun}`, () => answers(run(tool('@oven', 'bun-linux-x64', 'bin', 'bun'), ['answer.mts'], { cwd: app })))
 check(`Deno ${versions.deno}, exit code 0`, () =>
   answers(
@@ -257,10 +262,14 @@ check('webpack, ragdraft bundled: the error names the remedy', () => {
   webpack('bundled', {})
   namesRemedy(run(node(20), ['webpack/bundled.cjs'], { cwd: app }))
 })
-check(`@vercel/nft ${versions['@vercel/nft']}: the files that it traces run elsewhere`, () => {
+/** The files that a program with ragdraft consists of. */
+function traced() {
   const program = `require(${JSON.stringify(tool('@vercel', 'nft'))}).nodeFileTrace(['answer.cjs'], { base: '.' })
     .then(({ fileList }) => console.log(JSON.stringify([...fileList])))`
-  const files = JSON.parse(succeed(node(20), ['-e', program], { cwd: app }))
+  return JSON.parse(succeed(node(20), ['-e', program], { cwd: app }))
+}
+check(`@vercel/nft ${versions['@vercel/nft']}: the files that it traces run elsewhere`, () => {
+  const files = traced()
   const binary = `node_modules/ragdraft/prebuilds/${platform}-${arch}/node.napi.node`
   expect(
     files.includes(binary),
@@ -268,6 +277,16 @@ check(`@vercel/nft ${versions['@vercel/nft']}: the files that it traces run else
   )
   for (const file of files) fs.cpSync(path.join(app, file), at('traced', file))
   answers(run(node(20), ['answer.cjs'], { cwd: at('traced') }))
+})
+
+check('@vercel/nft: the module and the probe of ragdraft-cuda are traced', () => {
+  const cuda = path.join(app, 'node_modules', 'ragdraft-cuda')
+  fs.cpSync(path.join(root, 'packages', 'cuda'), cuda, { recursive: true })
+  const names = ['libragdraft_cuda.so', 'ragdraft-cuda-probe']
+  for (const name of names) write(path.join(cuda, name), '')
+  const files = traced()
+  fs.rmSync(cuda, { recursive: true })
+  for (const name of names) expect(files.includes(`node_modules/ragdraft-cuda/${name}`), `${name} is not traced`)
 })
 
 // ---- Jest --------------------------------------------------------------------------------------------------------------------------------

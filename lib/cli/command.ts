@@ -1,9 +1,14 @@
 /** The shape of a command; one file per command lies in commands/. */
 import type { FlagName, Values } from './flags'
 import type { Io, Library } from './io'
+import type { Print } from './printable'
 
 export interface Invocation {
   readonly io: Io
+  /** Prints on standard output: answers and what was asked for, nothing else. */
+  readonly out: Print
+  /** Prints on standard error. */
+  readonly err: Print
   readonly library: Library
   readonly values: Values
   readonly positionals: readonly string[]
@@ -13,10 +18,11 @@ export interface Command {
   readonly name: string
   /** Names of the positional arguments, all of them required. */
   readonly operands: readonly string[]
+  /** What it does, in a sentence. */
   readonly summary: string
   readonly flags: readonly FlagName[]
-  /** Further help, below the options. */
-  readonly notes?: string
+  /** Further help below the options, in whole sentences. */
+  readonly notes?: readonly string[]
   /** @returns the exit code */
   run(invocation: Invocation): Promise<number>
 }

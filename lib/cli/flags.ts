@@ -1,9 +1,11 @@
 /** The options of the command line: one table for parsing, help and conversion. */
 import { parseArgs } from 'node:util'
+import { unknownOption } from '../check'
 import { RagdraftError } from '../errors'
 import type { AskOptions, LoadModelOptions, OpenOptions } from '../options'
-import { draftWeightKinds, kvChoices, modes, readAskOptions } from '../options'
+import { draftWeightKinds, kvChoices, modes, readAskOptions, readLoadOptions, readOpenOptions } from '../options'
 import { UsageError } from './io'
+import { type Row, table } from './table'
 
 interface Flag {
   readonly type: 'string' | 'boolean'
@@ -15,47 +17,66 @@ interface Flag {
 }
 
 export const flags = {
-  model: { type: 'string', value: 'FILE', help: 'GGUF file of the model that answers (required)' },
-  drafter: { type: 'string', value: 'FILE', help: 'GGUF file of the model that drafts (default: the same model)' },
-  mode: { type: 'string', value: 'MODE', help: `${modes.join(', ')} (default: lossless)` },
-  eta: { type: 'string', value: 'X', help: 'transfer strength of the modes exact and paper (default: 10)', option: 'transfer' },
-  'draft-length': { type: 'string', value: 'N|auto', help: 'tokens drafted per round, 0 to 16 (default: auto)', option: 'draftLength' },
+  model: { type: 'string', value: 'FILE', help: 'GGUF file of the model that answers. Required.' },
+  drafter: { type: 'string', value: 'FILE', help: 'GGUF file of a second model, which drafts. Default: the model drafts for itself.' },
+  mode: { type: 'string', value: 'MODE', help: `How drafts become the answer: ${modes.join(', ')}. Default: lossless.` },
+  eta: {
+    type: 'string',
+    value: 'X',
+    help: 'How far the modes exact and paper move towards the drafter, 0 to 1000. Default: 10.',
+    option: 'transfer',
+  },
+  'draft-length': {
+    type: 'string',
+    value: 'N|auto',
+    help: 'Tokens drafted per round, 0 to 16, or auto. Default: auto.',
+    option: 'draftLength',
+  },
   'draft-weights': {
     type: 'string',
     value: 'KIND',
-    help: `of a model that drafts for itself: ${draftWeightKinds.join(', ')} (default: auto = q4 for 8-bit models, or with --draft-copy, in lossless mode)`,
+    help: `What a model that drafts for itself reads of its weights: ${draftWeightKinds.join(', ')}. Default: auto, which is q4 in lossless mode for 8-bit models and with --draft-copy.`,
     option: 'draftWeights',
   },
   'draft-copy': {
     type: 'boolean',
-    help: 'keep a 4-bit copy of 16-bit weights to draft with: faster, for 28 % more memory',
+    help: 'Keep a 4-bit copy of 16-bit weights to draft with. It is faster and takes 28 % more memory.',
     option: 'draftCopy',
   },
   'cache-weights': {
     type: 'boolean',
-    help: 'keep the packed weights on disk, as large as the model, for a quick next start; see "ragdraft cache"',
+    help: 'Keep the packed weights on disk, as large as the model, for a quick next start. See "ragdraft cache".',
     option: 'weightsCache',
   },
-  'no-ngram': { type: 'boolean', help: 'do not propose what the excerpts or the answer have said before' },
-  'max-tokens': { type: 'string', value: 'N', help: 'length of an answer at most (default: 256)', option: 'maxTokens' },
-  temperature: { type: 'string', value: 'T', help: '0 = always the likeliest token (default: 0)' },
-  'top-k': { type: 'string', value: 'N', help: 'sample among the N likeliest tokens (default: 0 = all)', option: 'topK' },
-  'top-p': { type: 'string', value: 'P', help: 'sample within this probability mass (default: 1)', option: 'topP' },
-  'min-p': { type: 'string', value: 'P', help: 'drop tokens below P times the likeliest (default: 0)', option: 'minP' },
+  'no-ngram': { type: 'boolean', help: 'Do not propose what the excerpts or the answer have said before.' },
+  'max-tokens': { type: 'string', value: 'N', help: 'Cut the answer after this many tokens. Default: 256.', option: 'maxTokens' },
+  temperature: { type: 'string', value: 'T', help: 'Sample at this temperature; 0 takes the likeliest token. Default: 0.' },
+  'top-k': { type: 'string', value: 'N', help: 'Sample among the N likeliest tokens; 0 means all. Default: 0.', option: 'topK' },
+  'top-p': { type: 'string', value: 'P', help: 'Sample within this probability mass. Default: 1.', option: 'topP' },
+  'min-p': { type: 'string', value: 'P', help: 'Drop tokens below P times the likeliest one. Default: 0.', option: 'minP' },
   seed: {
     type: 'string',
     value: 'S',
-    help: 'of the random numbers (default: 0); lossless and paper need a fixed --draft-length to give the same text again',
+    help: 'Seed of the random numbers. Default: 0. The modes lossless and paper also need a fixed --draft-length to give the same text again.',
   },
-  stop: { type: 'string', value: 'TEXT', multiple: true, help: 'end the answer before this text; may be given several times' },
-  context: { type: 'string', value: 'N', help: 'tokens of context (default: what the document needs)', option: 'contextTokens' },
-  kv: { type: 'string', value: 'TYPE', help: `number type of the KV cache: ${kvChoices.join(', ')} (default: auto)` },
-  threads: { type: 'string', value: 'N', help: 'worker threads (default: all that this process may use)' },
-  device: { type: 'string', value: 'D', help: 'auto, cpu, cuda, cuda:N (default: auto = a GPU that the model fits into, else the CPU)' },
-  json: { type: 'boolean', help: 'print one JSON object instead of text' },
-  'model-only': { type: 'boolean', help: "build the demo's model if need be, print its path and stop" },
-  clear: { type: 'boolean', help: 'delete them' },
-  help: { type: 'boolean', help: 'show this help' },
+  stop: { type: 'string', value: 'TEXT', multiple: true, help: 'End the answer before this text. May be given several times.' },
+  context: {
+    type: 'string',
+    value: 'N',
+    help: 'Tokens that document, question and answer may have together. Default: what the document needs and 2,048 more.',
+    option: 'contextTokens',
+  },
+  kv: { type: 'string', value: 'TYPE', help: `Number type of the KV cache: ${kvChoices.join(', ')}. Default: auto.` },
+  threads: { type: 'string', value: 'N', help: 'Worker threads. Default: as many as this process may use.' },
+  device: {
+    type: 'string',
+    value: 'D',
+    help: 'Where to compute: auto, cpu, cuda, cuda:N. Default: auto, a GPU that the model fits into, else the CPU.',
+  },
+  json: { type: 'boolean', help: 'Print one JSON object instead of text.' },
+  'model-only': { type: 'boolean', help: "Make the demo's model if need be, print its path and stop." },
+  clear: { type: 'boolean', help: 'Delete them.' },
+  help: { type: 'boolean', help: 'Show this help.' },
 } as const satisfies Record<string, Flag>
 
 export type FlagName = keyof typeof flags
@@ -86,29 +107,49 @@ export const questionFlags = [
 
 export type Values = { readonly [Name in FlagName]?: string | boolean | string[] | undefined }
 
-export function flagHelp(names: readonly FlagName[]): string {
-  const rows = names.map((name) => {
+/** @param width of a line, in characters */
+export function flagHelp(names: readonly FlagName[], width: number): string {
+  const rows = names.map((name): Row => {
     const flag: Flag = flags[name]
-    return { left: `--${name}${flag.value ? ` ${flag.value}` : ''}`, help: flag.help }
+    return [`--${name}${flag.value ? ` ${flag.value}` : ''}`, flag.help]
   })
-  const width = Math.max(...rows.map((row) => row.left.length))
-  return rows.map((row) => `  ${row.left.padEnd(width)}  ${row.help}`).join('\n')
+  return table(rows, { width })
 }
 
-/** @throws UsageError for an unknown flag or one without its value */
-export function parseFlags(args: readonly string[], names: readonly FlagName[]): { values: Values; positionals: string[] } {
+/** A question or number that begins with a dash: no option has a space before "=", or a digit in front. */
+const isDashedText = (argument: string) => /^-(?!-)/.test(argument) && /^-[\d.]|\s/.test(argument)
+
+/**
+ * @param command as the user types it, for messages
+ * @throws UsageError for an unknown flag or one without its value
+ */
+export function parseFlags(
+  command: string,
+  args: readonly string[],
+  names: readonly FlagName[],
+): { values: Values; positionals: string[] } {
   const options = Object.fromEntries(
     names.map((name) => {
       const { type, multiple }: Flag = flags[name]
       return [name, { type, ...(multiple ? { multiple } : {}), ...(name === 'help' ? { short: 'h' } : {}) }]
     }),
   )
+  // parseArgs takes all that begins with a dash for an option. No argument of a process can hold a NUL, so this one gets by.
+  const hidden = args.map((argument) => (isDashedText(argument) ? `\0${argument}` : argument))
+  const shown = (value: string) => value.replace(/^\0/, '')
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
-    return { values: values as Values, positionals }
+    const { values, positionals } = parseArgs({ args: hidden, options, allowPositionals: true, strict: true })
+    const read = Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? shown(value) : Array.isArray(value) ? value.map((item) => shown(String(item))) : value,
+    ])
+    return { values: Object.fromEntries(read) as Values, positionals: positionals.map(shown) }
   } catch (error) {
-    if (error instanceof TypeError) throw new UsageError(error.message)
-    throw error
+    if (!(error instanceof TypeError)) throw error
+    const unknown = /^Unknown option '(.*?)'/.exec(error.message)?.[1]
+    if (unknown === undefined) throw new UsageError(error.message)
+    const known = names.map((name) => `--${name}`)
+    throw new UsageError(`${unknownOption(command, unknown, known).message} (an argument that begins with a dash goes behind "--")`)
   }
 }
 
@@ -154,28 +195,46 @@ export function askOptions(values: Values): AskOptions {
     seed: seedFlag(values),
     stop: values.stop as string[] | undefined,
   }
-  try {
-    readAskOptions(options, 1)
-  } catch (error) {
-    throw asUsageError(error)
-  }
+  checked(() => readAskOptions(options, 1))
   return options
 }
 
+/** Runs a check of the library, whose complaint is then about a flag. */
+function checked(check: () => unknown): void {
+  try {
+    check()
+  } catch (error) {
+    throw asUsageError(error)
+  }
+}
+
+/** Options of loadModel(), checked; with a drafter there is nothing for the model to keep a copy for. */
 export function loadOptions(values: Values): LoadModelOptions {
-  return {
+  const options = {
     device: stringFlag(values, 'device') as LoadModelOptions['device'],
     threads: numberFlag(values, 'threads'),
     draftCopy: values['draft-copy'] === true,
     weightsCache: values['cache-weights'] === true,
   }
+  checked(() => readLoadOptions(options))
+  if (values.drafter !== undefined && options.draftCopy)
+    throw new UsageError('--draft-copy is of no use beside --drafter, which drafts instead')
+  return options
 }
 
+/** The context of a model that is not known yet: only more than any can have is refused. */
+const anyContext = 2 ** 31 - 1
+
+/** Options of open(), checked as far as they can be before the model is known. */
 export function openOptions(values: Values): OpenOptions {
-  return {
+  const options = {
     contextTokens: numberFlag(values, 'context'),
     kv: stringFlag(values, 'kv') as OpenOptions['kv'],
     draftWeights: stringFlag(values, 'draft-weights') as OpenOptions['draftWeights'],
     retrievalOnly: values.mode === 'rag', // every question will be one
   }
+  checked(() => readOpenOptions(options, anyContext))
+  if (values.drafter !== undefined && options.draftWeights === 'q4')
+    throw new UsageError('--draft-weights must not be "q4" beside --drafter, which drafts with all of its weights')
+  return options
 }

@@ -6,7 +6,7 @@ import type { listGpus } from '../session/list-gpus'
 import type { loadModel } from '../session/load-model'
 
 export interface Io {
-  readonly stdout: Writable
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stdin: Readable & { readonly isTTY?: boolean }
   /** Calls the listener on SIGINT (Ctrl-C) until the returned function is called. */

@@ -1,6 +1,5 @@
 /** What ask, chat and demo have in common: a model (and a drafter) in memory and a document read. */
-import type { DocumentInput } from '../document/source'
-import type { LoadModelOptions } from '../options'
+import { loadDocument } from '../document/source'
 import type { DocumentSession } from '../session/document-session'
 import type { Model } from '../session/model'
 import type { Invocation } from './command'
@@ -17,41 +16,53 @@ export interface Opened {
 
 export interface OpenSource {
   readonly modelPath: string
-  readonly input: DocumentInput
+  /** "-" for standard input. */
+  readonly file: string
 }
 
 /** @throws UsageError without --model */
 export function modelPath({ values }: Invocation): string {
   const path = stringFlag(values, 'model')
-  if (path === undefined || path === '') throw new UsageError('--model FILE is missing')
+  if (path === undefined || path === '') throw new UsageError('--model FILE is missing: the GGUF file of a model')
   return path
 }
 
-/** FILE of the command line: a path, or "-" for standard input. */
-export async function documentInput({ io }: Invocation, file: string, signal: AbortSignal): Promise<DocumentInput> {
-  return file === '-' ? { text: await readStdin(io.stdin, signal) } : { path: file }
+/**
+ * Whatever is wrong with flags, document or drafter shows here, before a model of gigabytes is loaded. The model's own head is the
+ * first thing that is read of it; only who types the document should hear of a wrong path before.
+ */
+async function readText({ io, library, values }: Invocation, { modelPath, file }: OpenSource, signal: AbortSignal): Promise<string> {
+  const drafter = stringFlag(values, 'drafter')
+  if (drafter !== undefined) await library.inspectModel(drafter, { signal })
+  if (file !== '-') return (await loadDocument({ path: file }, { signal })).text
+  await library.inspectModel(modelPath, { signal })
+  return (await loadDocument({ text: await readStdin(io.stdin, signal) })).text
 }
 
 /** Loads and reads under one signal; closes what it opened if a later step fails. */
-export async function openDocument(invocation: Invocation, source: OpenSource, view: ProgressView, signal: AbortSignal): Promise<Opened> {
+export async function openDocument(
+  invocation: Invocation,
+  source: OpenSource | { readonly modelPath: string; readonly text: string },
+  view: ProgressView,
+  signal: AbortSignal,
+): Promise<Opened> {
   const { library, values } = invocation
   const models: Model[] = []
   const close = async () => {
     for (const model of models) await model.close() // a model closes its documents
   }
-  const load = async (path: string, options: LoadModelOptions) => {
-    const model = await library.loadModel(path, { ...options, onProgress: view.update, signal })
-    models.push(model)
-    return model
-  }
   try {
+    const [toLoad, toOpen] = [loadOptions(values), openOptions(values)]
+    const text = 'text' in source ? source.text : await readText(invocation, source, signal)
     const drafterPath = stringFlag(values, 'drafter')
-    const options = loadOptions(values)
-    if (drafterPath !== undefined && options.draftCopy)
-      throw new UsageError('--draft-copy is of no use beside --drafter, which drafts instead')
-    const model = await load(source.modelPath, options)
-    const drafter = drafterPath === undefined ? undefined : await load(drafterPath, options)
-    const document = await model.open(source.input, { ...openOptions(values), drafter, onProgress: view.update, signal })
+    const load = async (path: string, onProgress = view.update) => {
+      const model = await library.loadModel(path, { ...toLoad, onProgress, signal })
+      models.push(model)
+      return model
+    }
+    const model = await load(source.modelPath)
+    const drafter = drafterPath === undefined ? undefined : await load(drafterPath, view.named('Loading the drafter'))
+    const document = await model.open({ text }, { ...toOpen, drafter, onProgress: view.update, signal })
     return { model, document, close }
   } catch (error) {
     await close()

@@ -15,6 +15,10 @@ const windows = process.platform === 'win32'
 const moduleName = windows ? 'ragdraft_cuda.dll' : 'libragdraft_cuda.so'
 const probeName = windows ? 'ragdraft-cuda-probe.exe' : 'ragdraft-cuda-probe'
 
+/** The platform of the package. */
+const packaged = process.platform === 'linux' && process.arch === 'x64'
+const build = 'run "npx ragdraft build" with RAGDRAFT_CUDA_BUILD=ON in the environment'
+
 /** What the optional package `ragdraft-cuda` exports. */
 interface CudaPackage {
   readonly version: string
@@ -49,7 +53,7 @@ export function chooseFiles(
   const beforePackage = given || existsSync(beside)
   const extra = beforePackage ? undefined : installed()
   if (!beforePackage && !extra)
-    return `there is no CUDA module: install the package ragdraft-cuda@${version}, or build with RAGDRAFT_CUDA_BUILD=ON`
+    return `there is no CUDA module: ${packaged ? `install the package ragdraft-cuda@${version}, or ` : ''}${build}`
   if (extra && extra.version !== version)
     return `ragdraft-cuda ${extra.version} does not fit ragdraft ${version}: install ragdraft-cuda@${version}`
   const module = unpacked(extra?.module ?? beside)

@@ -14,9 +14,8 @@ function noDriver(): string | undefined {
 }
 
 async function probe(): Promise<CudaReport> {
-  const files = cudaFiles()
-  const reason = typeof files === 'string' ? files : noDriver()
-  return typeof files === 'string' || reason !== undefined ? { devices: [], reason: reason! } : probeGpus(files)
+  const files = noDriver() ?? cudaFiles() // without a driver nobody needs a module
+  return typeof files === 'string' ? { devices: [], reason: files } : probeGpus(files)
 }
 
 let probing: Promise<CudaReport> | undefined

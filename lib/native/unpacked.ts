@@ -1,7 +1,7 @@
 /** Archives of Electron applications: a file inside cannot be loaded or run, its copy beside the archive can. */
 import { existsSync } from 'node:fs'
 
-const insideArchive = /\.asar(?=[\\/]|$)/
+const insideArchive = /\.asar(?=[\\/])/
 
 /** Whether the path leads into an archive, whatever that is called: `app.asar`, `app-arm64.asar`, `core.asar`. */
 export const isInArchive = (file: string) => insideArchive.test(file)

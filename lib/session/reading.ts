@@ -69,10 +69,9 @@ export async function readDocument(
     : (settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + roomTokens))
   if (prefix.length >= contextTokens) throw contextOverflow('the document', prefix.length, contextTokens)
 
-  const reportIndex = (processed: number) => onProgress?.({ phase: 'index', processed, total: text.length })
+  const total = text.length
   const steps = indexSteps(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) })
-  const index = await inSlices(steps, { signal, onProgress: reportIndex })
-  reportIndex(text.length)
+  const index = await inSlices(steps, { signal, total, onProgress: (processed) => onProgress?.({ phase: 'index', processed, total }) })
   signal.throwIfAborted()
 
   const places = [...index.chunks.map(({ start }) => start), text.length]

@@ -81,18 +81,3 @@ export function speculationStats(native: NativeStats, drafter: DrafterInfo, besi
     estimates,
   }
 }
-
-/** "rounds: 3 off, 10 model, 2 cascade, 4 n-gram (60 of 64 proposed tokens confirmed), 14 on the GPU"; "" where nothing could be drafted. */
-export function speculationText(stats: SpeculationStats): string {
-  const kinds: [number, string][] = [
-    [stats.roundsOff, 'off'],
-    [stats.roundsModel, 'model'],
-    [stats.roundsCascade, 'cascade'],
-    [stats.roundsNgram, 'n-gram'],
-  ]
-  if (kinds.slice(1).every(([count]) => count === 0)) return ''
-  const rounds = kinds.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`)
-  const ngrams = stats.ngramProposed > 0 ? ` (${stats.ngramAccepted} of ${stats.ngramProposed} proposed tokens confirmed)` : ''
-  const device = stats.roundsOnDevice > 0 ? `, ${stats.roundsOnDevice} on the GPU` : ''
-  return `rounds: ${rounds.join(', ')}${ngrams}${device}`
-}

@@ -60,9 +60,9 @@ export class GgufTokenizer implements Tokenizer {
   async encodeAsync(text: string, { signal, onProgress }: EncodeAsyncOptions = {}): Promise<Int32Array> {
     const sink = new Int32List()
     const steps = this.#encode(wellFormed(text), this.#plain, false, sink)
+    const total = text.length
     return whileListening(onProgress, [signal], async (linked, tell) => {
-      await inSlices(steps, { signal: linked, onProgress: (done) => tell?.(done, text.length) })
-      tell?.(text.length, text.length)
+      await inSlices(steps, { signal: linked, total, onProgress: (done) => tell?.(done, total) })
       return sink.toArray()
     })
   }

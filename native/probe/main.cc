@@ -9,7 +9,6 @@
 
 #include "probe/probe.h"
 #if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
 #include <shellapi.h>

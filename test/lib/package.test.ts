@@ -1,20 +1,11 @@
 /** The built package as its users get it: module formats, types, the command. Builds dist/ first. */
 import { spawn, spawnSync } from 'node:child_process'
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import t from 'tap'
+import { addonPath } from '../../lib/native/load'
+import { thisMachine } from '../../lib/native/machine'
 import { buildDist, root, tsc } from '../helpers/dist'
 
 const main = path.join(root, 'dist', 'cli', 'main.js')
@@ -90,27 +81,25 @@ t.test('the types resolve for both module formats', async (t) => {
   t.equal(status, 0, stdout)
 })
 
-t.test('a package with a prebuilt binary is installed and loads without a build', async (t) => {
+t.test('a package loads its prebuilt binary, and has no script that an installation would run', async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'ragdraft-prebuilt-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const prebuilds = path.join(folder, 'prebuilds', `${process.platform}-${process.arch}`)
-  for (const made of [prebuilds, path.join(folder, 'scripts')]) mkdirSync(made, { recursive: true })
-  // As prebuildify --tag-libc names it.
-  const header = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
-  const libc = process.platform !== 'linux' ? '' : header.header.glibcVersionRuntime ? '.glibc' : '.musl'
-  const binary = path.join(prebuilds, `ragdraft${libc}.node`)
-  copyFileSync(node(['-p', 'require("node-gyp-build").path(process.cwd())']).stdout.trim(), binary) // the one that tests run with
+  mkdirSync(prebuilds, { recursive: true })
+  const binary = path.join(prebuilds, thisMachine().libc === 'musl' ? 'node.napi.musl.node' : 'node.napi.node')
+  copyFileSync(addonPath(), binary)
   copyFileSync(path.join(root, 'package.json'), path.join(folder, 'package.json'))
-  copyFileSync(path.join(root, 'scripts', 'install.cjs'), path.join(folder, 'scripts', 'install.cjs'))
   cpSync(path.join(root, 'dist'), path.join(folder, 'dist'), { recursive: true })
   symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'), 'junction')
 
-  const installed = node(['scripts/install.cjs'], folder)
-  t.equal(installed.status, 0, installed.stderr)
-  t.notOk(existsSync(path.join(folder, 'build')), 'nothing was built')
+  const { scripts, gypfile, files } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  for (const name of ['preinstall', 'install', 'postinstall']) t.notOk(name in scripts, name)
+  t.equal(gypfile, false, 'else npm builds binding.gyp')
+  t.ok(files.includes('prebuilds'))
   const script =
     'require("./dist/native/load").native(); console.log(Object.keys(require.cache).filter((f) => f.endsWith(".node")).map((f) => fs.realpathSync(f)).join())'
-  const { stdout, stderr } = node(['-e', script], folder)
+  const { RAGDRAFT_PREBUILD: _, ...env } = process.env
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8', env })
   t.equal(stdout.trim(), realpathSync(binary), stderr)
 })
 

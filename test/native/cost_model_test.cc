@@ -267,7 +267,7 @@ const std::vector<std::pair<const char*, Rows>> kRowCosts{
 TEST("no automatic draft length is slower than 0.97 of plain decoding: answers of 50, 300 and 2000 tokens, the first ones and the next") {
   double least = 2, sum = 0;
   int cases = 0;
-  for (const auto [tokens, seeds] : {std::pair{50, 12}, {300, 6}, {2000, 2}}) {  // chance evens out within a long answer
+  for (const auto& [tokens, seeds] : {std::pair{50, 12}, {300, 6}, {2000, 2}}) {  // chance evens out within a long answer
     const auto constant = [](double a) { return [a](int) { return a; }; };
     const auto fails_half_way = [tokens = tokens](double a) { return [a, half = tokens / 2](int at) { return at < half ? a : 0.0; }; };
     const std::vector<std::pair<std::string, std::function<double(int)>>> acceptances{

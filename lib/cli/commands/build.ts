@@ -8,12 +8,12 @@ const program = path.resolve(__dirname, '..', '..', '..', 'scripts', 'build.cjs'
 export const build: Command = {
   name: 'build',
   operands: [],
-  summary: 'Build the native part from its sources, for a machine that no prebuilt binary fits.',
+  summary: 'Builds the native part from its sources, for a machine that no prebuilt binary fits.',
   flags: ['help'],
   notes: [
-    'Needs CMake 3.18 or later and a C++20 compiler; says which of them is missing. It takes one to two minutes on two cores.',
+    'It needs CMake 3.18 or later and a C++20 compiler, and says which of them is missing. It takes one to two minutes on two cores.',
     'RAGDRAFT_CUDA_BUILD=ON in the environment builds the CUDA module too, for the GPUs of this machine (nvcc of CUDA 12 or later).',
-  ].join('\n'),
+  ],
   run() {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [program], { stdio: ['ignore', 2, 2] })

@@ -5,18 +5,18 @@ import { sizeText } from '../size'
 export const cache: Command = {
   name: 'cache',
   operands: [],
-  summary: 'List the packed weights that --cache-weights keeps, or delete them.',
+  summary: 'Lists the packed weights that --cache-weights keeps, or deletes them.',
   flags: ['clear', 'json', 'help'],
-  async run({ io, values }) {
+  async run({ out, values }) {
     const folder = weightsCacheFolder()
     if (values.clear) await clearWeightsCache(folder)
     const files = await listWeightsCache(folder)
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
     if (values.json) {
-      io.stdout.write(`${JSON.stringify({ folder, bytes, files })}\n`)
+      out(`${JSON.stringify({ folder, bytes, files })}\n`)
     } else {
       const lines = files.map((file) => `${sizeText(file.bytes).padStart(8)}  used ${file.lastUsed.toISOString()}  ${file.path}\n`)
-      io.stdout.write(`${folder}: ${files.length === 0 ? 'nothing' : sizeText(bytes)}\n${lines.join('')}`)
+      out(`${folder}: ${files.length === 0 ? 'nothing' : sizeText(bytes)}\n${lines.join('')}`)
     }
     return 0
   },

@@ -15,12 +15,12 @@ function line({ device, name, capability, totalBytes, freeBytes, problem }: Gpu)
 export const gpus: Command = {
   name: 'gpus',
   operands: [],
-  summary: 'Try the GPUs of this machine and list them, or say why there is none.',
+  summary: 'Tries the GPUs of this machine and lists them, or says why there is none.',
   flags: ['json', 'help'],
-  async run({ io, library, values }) {
+  async run({ out, library, values }) {
     const list = await library.listGpus()
-    if (values.json) io.stdout.write(`${JSON.stringify(list)}\n`)
-    else io.stdout.write(list.gpus.length === 0 ? `none: ${list.reason}\n` : list.gpus.map(line).join(''))
+    if (values.json) out(`${JSON.stringify(list)}\n`)
+    else out(list.gpus.length === 0 ? `none: ${list.reason}\n` : list.gpus.map(line).join(''))
     return 0
   },
 }

@@ -2,19 +2,16 @@ import type { ModelDescription } from '../../session/describe'
 import type { Command } from '../command'
 import { interruptSignal } from '../io'
 import { sizeText } from '../size'
+import { type Row, table } from '../table'
 
 const count = (value: number) => value.toLocaleString('en')
 /** Files hold it as a 32-bit float: 7 digits are meant. */
 const shortest = (value: number) => String(Number(value.toPrecision(7)))
 
-function table(rows: readonly (readonly [string, string | undefined])[]): string {
-  return rows.map(([name, value]) => (value === undefined ? '' : `${name.padEnd(16)}${value}\n`)).join('')
-}
-
 function describe(d: ModelDescription): string {
   const scaling = d.rope.scaling
   const special = Object.entries(d.tokenizer.special).map(([name, token]) => `${name} ${token.id} ${JSON.stringify(token.text)}`)
-  return table([
+  const rows: Row[] = [
     ['file', `${d.path} (GGUF v${d.ggufVersion}, ${sizeText(d.fileBytes)})`],
     ['name', d.name],
     ['architecture', d.architecture],
@@ -30,23 +27,21 @@ function describe(d: ModelDescription): string {
     ['quantisation', d.quantization.map((q) => `${q.type} ${sizeText(q.bytes)} in ${q.tensors}`).join(', ')],
     ['tokenizer', `${d.tokenizer.model}${d.tokenizer.pre ? ` (${d.tokenizer.pre})` : ''}, ${count(d.tokenizer.tokens)} tokens`],
     ['special tokens', special.join(', ') || 'none'],
-    [
-      'chat template',
-      d.chatTemplate === undefined ? 'none: a plain prompt is used' : `${count(d.chatTemplate.length)} characters\n\n${d.chatTemplate}`,
-    ],
-  ])
+    ['chat template', d.chatTemplate === undefined ? 'none: a plain prompt is used' : `${count(d.chatTemplate.length)} characters`],
+  ]
+  return `${table(rows, { indent: '' })}${d.chatTemplate === undefined ? '' : `\n${d.chatTemplate}\n`}`
 }
 
 export const inspect: Command = {
   name: 'inspect',
   operands: ['MODEL'],
-  summary: 'Print what a GGUF file holds, without loading the weights.',
+  summary: 'Prints what a GGUF file holds, without loading the weights.',
   flags: ['json', 'help'],
-  async run({ io, library, values, positionals }) {
+  async run({ io, out, library, values, positionals }) {
     const { signal, release } = interruptSignal(io)
     try {
       const description = await library.inspectModel(positionals[0]!, { signal })
-      io.stdout.write(values.json ? `${JSON.stringify(description)}\n` : describe(description))
+      out(values.json ? `${JSON.stringify(description)}\n` : describe(description))
       return 0
     } finally {
       release()

@@ -4,10 +4,6 @@
 #include <map>
 #include <mutex>
 #if defined(_WIN32)
-#ifndef NOMINMAX
-#define NOMINMAX
-#endif
-#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
 #include <filesystem>
