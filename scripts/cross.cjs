@@ -1,6 +1,7 @@
 'use strict'
 // Builds for a platform, this one or another, and runs what was built where something here can run it (docs/platforms.md).
 //   node scripts/cross.cjs TARGET prebuild            prebuilds/<platform>-<arch>/node.napi[.musl].node
+//   node scripts/cross.cjs TARGET binary            the addon, in build/cross/TARGET; prebuildify calls this as its node-gyp
 //   node scripts/cross.cjs TARGET programs            the C++ tests, for a machine of that platform: build/cross/TARGET/native_tests
 //   node scripts/cross.cjs TARGET tests [part ...]    builds and runs those whose "file: title" holds one of the parts
 //   node scripts/cross.cjs TARGET answer              the prebuild in a Node of that platform, which RAGDRAFT_CROSS_NODE names
@@ -57,11 +58,12 @@ function run(command, args, options = {}) {
 
 const [name, what = 'prebuild', ...parts] = process.argv.slice(2)
 const target = targets[name]
-if (!target || !['prebuild', 'programs', 'tests', 'answer'].includes(what))
+if (!target || !['prebuild', 'binary', 'programs', 'tests', 'answer'].includes(what))
   fail(`cross.cjs TARGET prebuild|programs|tests|answer; TARGET: ${Object.keys(targets).join(', ')}`)
 const build = path.join(root, 'build', 'cross', name)
 const [platform, arch, libc] = name.split('-')
 const prebuild = path.join('prebuilds', `${platform}-${arch}`, `node.napi${libc ? `.${libc}` : ''}.node`)
+const output = path.join(build, 'build', 'Release') // where prebuildify looks for what its node-gyp has built
 
 function make(cmakeTarget) {
   const missing = ['cmake', ...target.needs].filter((program) => spawnSync(program, ['--help'], { stdio: 'ignore' }).error)
@@ -70,7 +72,7 @@ function make(cmakeTarget) {
   const env = { ...process.env, RAGDRAFT_CUDA_BUILD: 'OFF', RAGDRAFT_RELEASE: 'ON' }
   // The build speaks on stderr: what runs then has stdout for its TAP.
   const stdio = ['ignore', 2, 2]
-  run('cmake', ['-S', '.', '-B', build, `-DRAGDRAFT_OUTPUT_DIR=${build}`, ...options, ...target.cmake], { env, stdio })
+  run('cmake', ['-S', '.', '-B', build, `-DRAGDRAFT_OUTPUT_DIR=${output}`, ...options, ...target.cmake], { env, stdio })
   run('cmake', ['--build', build, '--target', cmakeTarget, '--parallel', String(os.availableParallelism())], { env, stdio })
 }
 
@@ -93,12 +95,18 @@ function stage() {
   return folder
 }
 
-if (what === 'prebuild') {
+if (what === 'binary') {
   make('ragdraft')
-  const file = path.join(root, prebuild)
-  fs.mkdirSync(path.dirname(file), { recursive: true })
-  fs.copyFileSync(path.join(build, 'ragdraft.node'), file)
-  console.error(`cross: ${prebuild}, ${fs.statSync(file).size} bytes`)
+} else if (what === 'prebuild') {
+  fs.mkdirSync(build, { recursive: true })
+  const options = {
+    ...{ cwd: build, out: root, platform, arch, napi: true, name: 'node.napi', tagLibc: libc ?? false, strip: false },
+    nodeGyp: `"${process.execPath}" "${__filename}" ${name} binary`, // what it adds, "rebuild --target=...", is not read
+  }
+  require('prebuildify')(options, (error) => {
+    if (error) fail(`${prebuild} was not built: ${error.message}`)
+    console.error(`cross: ${prebuild}, ${fs.statSync(path.join(root, prebuild)).size} bytes`)
+  })
 } else if (what === 'programs') {
   make('native_tests')
 } else if (what === 'tests') {
@@ -112,9 +120,9 @@ if (what === 'prebuild') {
     (target.run?.length === 0 ? process.execPath : fail('RAGDRAFT_CROSS_NODE names no Node of that platform'))
   const [program, ...args] = [...runner(), node, path.join('test', 'platforms', 'answer.cjs'), stage()]
   // Into a file: Node for Windows cannot write to what Wine gives it for a pipe.
-  const output = path.join(build, 'answer.txt')
-  const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', fs.openSync(output, 'w'), 'inherit'] })
-  process.stdout.write(fs.readFileSync(output))
+  const answer = path.join(build, 'answer.txt')
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', fs.openSync(answer, 'w'), 'inherit'] })
+  process.stdout.write(fs.readFileSync(answer))
   if (error) fail(`${program}: ${error.message}`)
   process.exitCode = status ?? 1
 }
