@@ -24,7 +24,7 @@ target_include_directories(ragdraft_gpu_check PUBLIC bench/native/gpu_check test
 target_link_libraries(ragdraft_gpu_check PUBLIC ragdraft_emulated)
 ragdraft_light(ragdraft_gpu_check)
 
-add_executable(cuda_tests EXCLUDE_FROM_ALL ${RAGDRAFT_CUDA_TEST_SOURCES} test/native/tap.cc test/native/main.cc)
+add_executable(cuda_tests EXCLUDE_FROM_ALL ${RAGDRAFT_CUDA_TEST_SOURCES} test/native/tap.cc test/native/tier.cc test/native/main.cc)
 target_include_directories(cuda_tests PRIVATE test/native)
 target_link_libraries(cuda_tests PRIVATE ragdraft_gpu_check)
 ragdraft_light(cuda_tests)

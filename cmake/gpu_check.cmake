@@ -29,7 +29,7 @@ target_compile_options(ragdraft_gpu PUBLIC $<$<COMPILE_LANGUAGE:CUDA>:--fmad=fal
 # A test of test/cuda is one for the GPU too; what only the emulator can do is in test/cuda/emulator.
 file(GLOB RAGDRAFT_GPU_TEST_SOURCES CONFIGURE_DEPENDS test/cuda/*_test.cc)
 set_source_files_properties(${RAGDRAFT_GPU_TEST_SOURCES} test/cuda/gpu/main.cc PROPERTIES LANGUAGE CUDA)
-add_executable(gpu_tests ${RAGDRAFT_GPU_TEST_SOURCES} test/cuda/gpu/main.cc test/native/tap.cc)
+add_executable(gpu_tests ${RAGDRAFT_GPU_TEST_SOURCES} test/cuda/gpu/main.cc test/native/tap.cc test/native/tier.cc)
 target_include_directories(gpu_tests PRIVATE test/cuda test/native)
 target_link_libraries(gpu_tests PRIVATE ragdraft_gpu)
 

@@ -198,8 +198,9 @@ for (const mutant of wanted) {
   )
   const { passed, output } = test(mutant)
   fs.writeFileSync(file, before)
-  const found = /^ *not ok (?:\d+ )?- (.*?)(?: #.*)?$/m.exec(output)?.[1]
-  // A build that broke is no test that failed.
+  // A build that broke is no test that failed; a program of tests that died is one.
+  const failed = /^ *not ok (?:\d+ )?- (.*?)(?: #.*)?$/m.exec(output)?.[1]
+  const found = failed ?? (/^TAP version/m.test(output) ? `the tests died: ${/what\(\): +(.*)/.exec(output)?.[1] ?? 'a crash'}` : undefined)
   const verdict = !clean.passed ? 'fails without the change' : passed ? 'NOT CAUGHT' : found ? 'caught' : 'BROKE'
   rows.push({ mutant, verdict, found })
   console.error(`${verdict}: ${mutant.name}`)

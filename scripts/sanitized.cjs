@@ -31,16 +31,12 @@ function run(command, args, env = {}) {
 }
 const testsIn = (folder) => fs.readdirSync(path.join(root, 'test', folder)).filter((file) => file.endsWith('_test.cc'))
 
-/** Kernel families, a whole model, and a round of the emulated device: each once, in about a minute. */
+/** Of the emulated device: each family of kernels, a whole model, recordings and rounds. Parts of titles. */
 const deviceSelection = [
-  'emulator_test',
-  'judge_test',
-  'masses_test',
-  'inputs_test',
-  'rope_test',
-  'rows_test',
-  'convert_test',
-  'module_test',
+  ...['emulator_test', 'convert_test', 'rope_test', 'rows_test', 'inputs_test', 'masses_test', 'judge_test', 'tensor_core_test'],
+  ...['attention agrees with the reference for every KV type', 'attention agrees with the reference at the borders of pages'],
+  ...['linear_float_test', 'linear_test', 'model_test', 'module_test', 'faults_test', 'recordings_test'],
+  ...['texts and caches of rounds on the device', 'greedy lossless is plain, with lengths by the cost model'],
 ]
 
 async function addressAndUndefined() {

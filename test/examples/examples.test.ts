@@ -1,5 +1,5 @@
 /** The programs of examples/ do what they say, over the built package, with the demo model and a short text. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -8,9 +8,9 @@ import { text as textOf } from 'node:stream/consumers'
 import t from 'tap'
 import type { FromWorker, ToWorker } from '../../examples/electron/protocol'
 import { demoBook, ensureDemoModel } from '../../lib/demo'
+import { buildDist, root } from '../helpers/dist'
 import { temporary } from '../helpers/models'
 
-const root = path.resolve(__dirname, '..', '..')
 const { text, needle, question, answer } = demoBook()
 const excerpt = text.slice(needle.start - 2000, needle.end + 2000)
 const document = temporary('excerpt.txt')
@@ -18,8 +18,7 @@ writeFileSync(document, excerpt)
 let model: string
 
 t.before(async () => {
-  const built = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json'], { cwd: root, encoding: 'utf8' })
-  if (built.status !== 0) throw new Error(`tsc failed:\n${built.stdout}`)
+  buildDist()
   model = await ensureDemoModel()
 })
 

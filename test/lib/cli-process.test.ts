@@ -1,12 +1,12 @@
 /** The command as a process: what only a real one has, namely signals, pipes and an end of its own. */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import t from 'tap'
 import { demoBook, ensureDemoModel, hideSentence } from '../../lib/demo'
+import { buildDist, root } from '../helpers/dist'
 
-const root = path.resolve(__dirname, '..', '..')
 const main = path.join(root, 'dist', 'cli', 'main.js')
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'ragdraft-cli-'))
 t.teardown(() => fs.rmSync(directory, { recursive: true }))
@@ -20,8 +20,7 @@ fs.writeFileSync(large, book)
 let model: string
 
 t.before(async () => {
-  const built = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.json'], { cwd: root, encoding: 'utf8' })
-  if (built.status !== 0) throw new Error(`tsc failed:\n${built.stdout}`)
+  buildDist()
   model = await ensureDemoModel({ directory })
 })
 

@@ -6,17 +6,13 @@ import * as path from 'node:path'
 import t from 'tap'
 import { addonPath } from '../../lib/native/load'
 import { thisMachine } from '../../lib/native/machine'
+import { buildDist, root, tsc } from '../helpers/dist'
 
-const root = path.resolve(__dirname, '..', '..')
-const tsc = require.resolve('typescript/bin/tsc')
 const main = path.join(root, 'dist', 'cli', 'main.js')
 
 const node = (args: string[], cwd = root) => spawnSync(process.execPath, args, { cwd, encoding: 'utf8' })
 
-t.before(() => {
-  const built = node([tsc, '-p', 'tsconfig.json'])
-  if (built.status !== 0) throw new Error(`tsc failed:\n${built.stdout}`)
-})
+t.before(buildDist)
 
 const publicNames = ['RagdraftError', 'demoBook', 'ensureDemoModel', 'inspectModel', 'listGpus', 'loadModel']
 

@@ -153,6 +153,8 @@ const std::vector<Malformed>& tensor_cases() {
       {"one byte short", Code::kInvalidModel, "outside the file", [](Builder& b) { one_tensor(b, {16}, kTypeF32, 63); }},
       {"offset past the end", Code::kInvalidModel, "outside the file",
        [](Builder& b) { b.tensor("w", {1}, kTypeF32, counting_bytes(4)).tensor_at("v", {1}, kTypeF32, 32); }},
+      {"begins inside, ends behind the file", Code::kInvalidModel, "outside the file",
+       [](Builder& b) { b.tensor("w", {8}, kTypeF32, counting_bytes(64)).tensor_at("v", {16}, kTypeF32, 32); }},
       {"offset near 2^64", Code::kInvalidModel, "outside the file",
        [](Builder& b) { b.tensor("w", {8}, kTypeF32, counting_bytes(32)).tensor_at("v", {8}, kTypeF32, kMax - 31); }},
       {"no data at all", Code::kInvalidModel, "outside the file", [](Builder& b) { b.tensor_at("w", {1}, kTypeF32, 0); }},
