@@ -1,6 +1,5 @@
 # RAGDRAFT_KERNEL_COMPILER=<g++ of the target>: it compiles the kernels, the compiler of the build all else. For prebuilds, which zig links
-# against an old C library: clang's portable kernels take up to a quarter more time than GCC's, others up to a tenth (docs/platforms.md),
-# and GCC's are the ones that were measured. Kernel objects can be mixed so because they hold no C++ library: three functions each, which
+# against an old C library: GCC's kernels are the ones that were measured (docs/platforms.md). Kernel objects can be mixed so because they hold no C++ library: three functions each, which
 # call memcpy, memset and sqrtf.
 set(RAGDRAFT_KERNEL_COMPILER "" CACHE STRING "compiles the kernels in place of the C++ compiler (a g++)")
 
