@@ -100,7 +100,7 @@ if (what === 'binary') {
 } else if (what === 'prebuild') {
   fs.mkdirSync(build, { recursive: true })
   const options = {
-    ...{ cwd: build, out: root, platform, arch, napi: true, name: 'node.napi', tagLibc: libc ?? false, strip: false },
+    ...{ cwd: build, out: root, platform, arch, napi: true, name: 'node.napi', tagLibc: libc ?? false, strip: false, shell: true },
     nodeGyp: `"${process.execPath}" "${__filename}" ${name} binary`, // what it adds, "rebuild --target=...", is not read
   }
   require('prebuildify')(options, (error) => {
