@@ -2,6 +2,7 @@
 # Rules for those files: only anonymous-namespace code, no std:: templates, no shared inline functions, no LTO: the linker
 # keeps one copy of a weak symbol for all callers, and it might be the AVX-512 one.
 include(CheckCXXCompilerFlag)
+include(cmake/kernel_compiler.cmake)
 file(GLOB RAGDRAFT_KERNEL_SOURCES CONFIGURE_DEPENDS native/ops/cpu/isa/*.cc)
 set(RAGDRAFT_ISA_OBJECTS "")
 set(RAGDRAFT_ISA_NAMES "")
@@ -20,7 +21,10 @@ macro(ragdraft_add_isa name)
     check_cxx_compiler_flag("${_flagstr}" RAGDRAFT_FLAG_${name})   # all of them at once
     set(_ok ${RAGDRAFT_FLAG_${name}})
   endif()
-  if(_ok AND RAGDRAFT_KERNEL_SOURCES)
+  if(_ok AND RAGDRAFT_KERNEL_COMPILER)
+    ragdraft_compile_kernels(${name} "${_flags}")
+    list(APPEND RAGDRAFT_ISA_NAMES ${name})
+  elseif(_ok AND RAGDRAFT_KERNEL_SOURCES)
     add_library(ragdraft_isa_${name} OBJECT ${RAGDRAFT_KERNEL_SOURCES})
     target_compile_options(ragdraft_isa_${name} PRIVATE ${_flags})
     target_compile_definitions(ragdraft_isa_${name} PRIVATE RAGDRAFT_ISA=${name})

@@ -18,3 +18,7 @@ if(WIN32)
     add_link_options(-static)  # no DLL of the compiler's beside the addon
   endif()
 endif()
+
+if(APPLE AND RAGDRAFT_ZIG_TARGET)  # zig makes no bundles; Node opens dynamic libraries too
+  set(CMAKE_SHARED_MODULE_CREATE_CXX_FLAGS "-dynamiclib")
+endif()

@@ -19,6 +19,9 @@ const versions = {
   webpack: '5.113.0',
   '@vercel/nft': '1.11.5',
   jest: '30.5.2',
+  next: '16.4.6',
+  react: '19.3.1',
+  'react-dom': '19.3.1',
   typescript: '5.9.3',
   '@types/node': '20.19.43',
   'better-sqlite3': '13.2.0',
@@ -173,7 +176,7 @@ for (const major of [24, 26]) {
 check(`the command line: ragdraft demo on Node ${versions.node[20]}`, () => {
   const command = path.join(app, 'node_modules', '.bin', 'ragdraft')
   const { status, output } = run(node(20), [fs.realpathSync(command), 'demo'], { cwd: app, env: { XDG_CACHE_HOME: at('cache') } })
-  expect(status === 0 && output.includes('This is the rest of the hidden sentence.'), `status ${status}\n${output}`)
+  expect(status === 0 && output.includes('This is how the hidden sentence goes on.'), `status ${status}\n${output}`)
 })
 check(`Bun ${versions.bun}`, () => answers(run(tool('@oven', 'bun-linux-x64', 'bin', 'bun'), ['answer.mts'], { cwd: app })))
 check(`Deno ${versions.deno}, exit code 0`, () =>
@@ -289,12 +292,67 @@ check('@vercel/nft: the module and the probe of ragdraft-cuda are traced', () =>
   for (const name of names) expect(files.includes(`node_modules/ragdraft-cuda/${name}`), `${name} is not traced`)
 })
 
+const nextApp = at('next')
+const nextRoute = `import { RagdraftError, demoBook, ensureDemoModel, loadModel } from 'ragdraft'
+export const dynamic = 'force-dynamic'
+export async function GET() {
+  try {
+    const book = demoBook()
+    const model = await loadModel(await ensureDemoModel({ directory: '.' }))
+    const document = await model.open(book.text.slice(0, book.needle.end + 2))
+    const { text } = await document.ask(book.question, { stop: ['\\n\\n'] })
+    await model.close()
+    return new Response(text.trim() === book.answer.trim() ? 'it answers' : 'wrong: ' + text)
+  } catch (error) {
+    return new Response([error instanceof RagdraftError, error.code, error.details?.problem, error.message].join(' '), { status: 500 })
+  }
+}
+`
+/** Starts the server of the current folder on a free port, and prints what the route answers. */
+const nextClient = `const { spawn } = require('node:child_process')
+const listener = require('node:net').createServer().listen(0, '127.0.0.1', () => {
+  const { port } = listener.address()
+  listener.close(async () => {
+    const server = spawn(process.execPath, ['server.js'], { env: { ...process.env, PORT: String(port), HOSTNAME: '127.0.0.1' }, stdio: 'ignore' })
+    let answer
+    while (answer === undefined && server.exitCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      answer = await fetch('http://127.0.0.1:' + port + '/ask').catch(() => undefined)
+    }
+    console.log(answer ? await answer.text() : 'the server ended')
+    if (!answer || !answer.ok) process.exitCode = 1
+    server.kill()
+  })
+})
+`
+/** The answer of a route of a Next application that was built into a folder to deploy, and moved elsewhere. */
+function next(name, external) {
+  const folder = path.join(nextApp, name)
+  install(path.join('next', name), tarball, ...pinned('next', 'react', 'react-dom'))
+  write(
+    path.join(folder, 'app', 'layout.js'),
+    'export default function Layout({ children }) { return <html><body>{children}</body></html> }\n',
+  )
+  write(path.join(folder, 'app', 'ask', 'route.js'), nextRoute)
+  const config = `{ output: 'standalone', outputFileTracingRoot: __dirname, serverExternalPackages: ${JSON.stringify(external)} }`
+  write(path.join(folder, 'next.config.js'), `module.exports = ${config}\n`)
+  succeed(node(24), [path.join(folder, 'node_modules', 'next', 'dist', 'bin', 'next'), 'build'], {
+    cwd: folder,
+    env: { NEXT_TELEMETRY_DISABLED: '1' },
+  })
+  fs.cpSync(path.join(folder, '.next', 'standalone'), at('deployed', name), { recursive: true })
+  write(at('deployed', name, 'client.cjs'), nextClient)
+  return run(node(20), ['client.cjs'], { cwd: at('deployed', name) })
+}
+check(`Next ${versions.next}, ragdraft in serverExternalPackages: the standalone folder answers`, () =>
+  answers(next('external', ['ragdraft'])),
+)
+check('Next, ragdraft bundled: the error names the remedy', () => namesRemedy(next('bundled', [])))
+
 // ---- Jest --------------------------------------------------------------------------------------------------------------------------------
 
 check(`Jest ${versions.jest}: errors are RagdraftErrors, and it answers`, () => {
-  write(
-    path.join(app, 'ragdraft.test.js'),
-    `const { RagdraftError, demoBook, ensureDemoModel, loadModel } = require('ragdraft')
+  const test = `const { RagdraftError, demoBook, ensureDemoModel, loadModel } = require('ragdraft')
 test('errors of the addon', async () => {
   const error = await loadModel('/no/such.gguf').catch((caught) => caught)
   expect(error).toBeInstanceOf(RagdraftError)
@@ -308,10 +366,10 @@ test('an answer', async () => {
   expect((await document.ask(book.question, { stop: ['\\n\\n'] })).text.trim()).toBe(book.answer.trim())
   await model.close()
 }, 60000)
-`,
-  )
-  const { status, output } = run(node(20), [tool('jest', 'bin', 'jest.js'), '--ci', '--rootDir', '.'], { cwd: app })
-  expect(status === 0 && /2 passed/.test(output), output)
+`
+  for (const name of ['first', 'second']) write(path.join(app, `${name}.test.js`), test) // each has a context of its own, in one process
+  const { status, output } = run(node(20), [tool('jest', 'bin', 'jest.js'), '--ci', '--runInBand', '--rootDir', '.'], { cwd: app })
+  expect(status === 0 && /4 passed/.test(output), output)
 })
 
 // ---- sizes -------------------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 'use strict'
 // Builds for a platform, this one or another, and runs what was built where something here can run it (docs/platforms.md).
 //   node scripts/cross.cjs TARGET prebuild            prebuilds/<platform>-<arch>/node.napi[.musl].node
+//   node scripts/cross.cjs TARGET binary            the addon, in build/cross/TARGET; prebuildify calls this as its node-gyp
 //   node scripts/cross.cjs TARGET programs            the C++ tests, for a machine of that platform: build/cross/TARGET/native_tests
 //   node scripts/cross.cjs TARGET tests [part ...]    builds and runs those whose "file: title" holds one of the parts
 //   node scripts/cross.cjs TARGET answer              the prebuild in a Node of that platform, which RAGDRAFT_CROSS_NODE names
@@ -15,9 +16,14 @@ const root = path.resolve(__dirname, '..')
 const glibc = '2.28'
 const macos = '11.0'
 const zigProgram = process.env.RAGDRAFT_ZIG || 'zig'
-const zig = (target) => ({
-  cmake: ['-DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/zig.cmake', `-DRAGDRAFT_ZIG_TARGET=${target}`],
-  needs: [zigProgram],
+// kernels: the g++ that compiles them (cmake/kernel_compiler.cmake); without one zig does.
+const zig = (target, kernels) => ({
+  cmake: [
+    '-DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/zig.cmake',
+    `-DRAGDRAFT_ZIG_TARGET=${target}`,
+    `-DRAGDRAFT_KERNEL_COMPILER=${kernels ?? ''}`,
+  ],
+  needs: kernels ? [zigProgram, kernels] : [zigProgram],
 })
 const apple = (arch, zigArch) =>
   process.platform === 'darwin'
@@ -25,10 +31,10 @@ const apple = (arch, zigArch) =>
     : zig(`${zigArch}-macos.${macos}`)
 const arm64 = process.arch === 'arm64' ? [] : ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu']
 const targets = {
-  'linux-x64': { ...zig(`x86_64-linux-gnu.${glibc}`), run: [] },
-  'linux-arm64': { ...zig(`aarch64-linux-gnu.${glibc}`), run: arm64 },
-  'linux-x64-musl': { ...zig('x86_64-linux-musl'), run: [] },
-  'linux-arm64-musl': { ...zig('aarch64-linux-musl'), run: arm64 },
+  'linux-x64': { ...zig(`x86_64-linux-gnu.${glibc}`, 'x86_64-linux-gnu-g++'), run: [] },
+  'linux-arm64': { ...zig(`aarch64-linux-gnu.${glibc}`, 'aarch64-linux-gnu-g++'), run: arm64 },
+  'linux-x64-musl': { ...zig('x86_64-linux-musl', 'x86_64-linux-gnu-g++'), run: [] },
+  'linux-arm64-musl': { ...zig('aarch64-linux-musl', 'aarch64-linux-gnu-g++'), run: arm64 },
   'win32-x64': {
     cmake: ['-DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/windows-x64.cmake'],
     needs: ['x86_64-w64-mingw32-g++-posix'],
@@ -52,11 +58,12 @@ function run(command, args, options = {}) {
 
 const [name, what = 'prebuild', ...parts] = process.argv.slice(2)
 const target = targets[name]
-if (!target || !['prebuild', 'programs', 'tests', 'answer'].includes(what))
+if (!target || !['prebuild', 'binary', 'programs', 'tests', 'answer'].includes(what))
   fail(`cross.cjs TARGET prebuild|programs|tests|answer; TARGET: ${Object.keys(targets).join(', ')}`)
 const build = path.join(root, 'build', 'cross', name)
 const [platform, arch, libc] = name.split('-')
 const prebuild = path.join('prebuilds', `${platform}-${arch}`, `node.napi${libc ? `.${libc}` : ''}.node`)
+const output = path.join(build, 'build', 'Release') // where prebuildify looks for what its node-gyp has built
 
 function make(cmakeTarget) {
   const missing = ['cmake', ...target.needs].filter((program) => spawnSync(program, ['--help'], { stdio: 'ignore' }).error)
@@ -65,7 +72,7 @@ function make(cmakeTarget) {
   const env = { ...process.env, RAGDRAFT_CUDA_BUILD: 'OFF', RAGDRAFT_RELEASE: 'ON' }
   // The build speaks on stderr: what runs then has stdout for its TAP.
   const stdio = ['ignore', 2, 2]
-  run('cmake', ['-S', '.', '-B', build, `-DRAGDRAFT_OUTPUT_DIR=${build}`, ...options, ...target.cmake], { env, stdio })
+  run('cmake', ['-S', '.', '-B', build, `-DRAGDRAFT_OUTPUT_DIR=${output}`, ...options, ...target.cmake], { env, stdio })
   run('cmake', ['--build', build, '--target', cmakeTarget, '--parallel', String(os.availableParallelism())], { env, stdio })
 }
 
@@ -88,12 +95,18 @@ function stage() {
   return folder
 }
 
-if (what === 'prebuild') {
+if (what === 'binary') {
   make('ragdraft')
-  const file = path.join(root, prebuild)
-  fs.mkdirSync(path.dirname(file), { recursive: true })
-  fs.copyFileSync(path.join(build, 'ragdraft.node'), file)
-  console.error(`cross: ${prebuild}, ${fs.statSync(file).size} bytes`)
+} else if (what === 'prebuild') {
+  fs.mkdirSync(build, { recursive: true })
+  const options = {
+    ...{ cwd: build, out: root, platform, arch, napi: true, name: 'node.napi', tagLibc: libc ?? false, strip: false },
+    nodeGyp: `"${process.execPath}" "${__filename}" ${name} binary`, // what it adds, "rebuild --target=...", is not read
+  }
+  require('prebuildify')(options, (error) => {
+    if (error) fail(`${prebuild} was not built: ${error.message}`)
+    console.error(`cross: ${prebuild}, ${fs.statSync(path.join(root, prebuild)).size} bytes`)
+  })
 } else if (what === 'programs') {
   make('native_tests')
 } else if (what === 'tests') {
@@ -107,9 +120,9 @@ if (what === 'prebuild') {
     (target.run?.length === 0 ? process.execPath : fail('RAGDRAFT_CROSS_NODE names no Node of that platform'))
   const [program, ...args] = [...runner(), node, path.join('test', 'platforms', 'answer.cjs'), stage()]
   // Into a file: Node for Windows cannot write to what Wine gives it for a pipe.
-  const output = path.join(build, 'answer.txt')
-  const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', fs.openSync(output, 'w'), 'inherit'] })
-  process.stdout.write(fs.readFileSync(output))
+  const answer = path.join(build, 'answer.txt')
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', fs.openSync(answer, 'w'), 'inherit'] })
+  process.stdout.write(fs.readFileSync(answer))
   if (error) fail(`${program}: ${error.message}`)
   process.exitCode = status ?? 1
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
-import * as path from 'node:path'
+
+import path = require('node:path')
+
 import { RagdraftError } from '../errors'
 import { ownPackage } from '../package-root'
 

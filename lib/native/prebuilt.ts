@@ -1,8 +1,9 @@
 /**
  * The binaries that the package ships, one literal path each: tools that collect the files of a program (@vercel/nft, and with it Next and
- * serverless deployments) follow those, and see nothing in a path that is put together.
+ * serverless deployments) follow those, and see nothing in a path that is put together. They must see where `path` comes from too: Next's own
+ * tracer does not look through what `import * as` is compiled to (findings/next-tracing-import-star.sh).
  */
-import * as path from 'node:path'
+import path = require('node:path')
 
 /** What `npx ragdraft build` and a checkout make, here for the same reason. */
 export const builtBinary = () => path.join(__dirname, '..', '..', 'build', 'Release', 'ragdraft.node')

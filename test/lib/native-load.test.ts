@@ -2,9 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import * as path from 'node:path'
-import { PassThrough } from 'node:stream'
 import t, { type Test } from 'tap'
-import { run } from '../../lib/cli/run'
 import { RagdraftError } from '../../lib/errors'
 import { kindOf, readKind } from '../../lib/native/binary-kind'
 import { chooseFiles } from '../../lib/native/cuda-files'
@@ -268,6 +266,21 @@ t.test('the CUDA module: as the environment says, beside the addon, or from the 
   t.end()
 })
 
+t.test('the program that tries GPUs prints one line of JSON, whatever the texts in it', { skip: platform !== 'linux' }, (t) => {
+  const probe = path.join(path.dirname(addonPath()), 'ragdraft-cuda-probe')
+  const module = '/absent/"quoted"\\\n\t.so'
+  const env = { ...process.env, RAGDRAFT_CUDA_FORCE_LOAD: '1' } // else it is not opened without a driver
+  const { stdout, status } = spawnSync(probe, [module, '30'], { encoding: 'utf8', env })
+  t.equal(status, 0)
+  const lines = stdout.trim().split('\n')
+  t.equal(lines.length, 1)
+  const report = JSON.parse(lines[0]!)
+  t.same(report.devices, [])
+  t.ok(report.reason.startsWith(`${module}: `), report.reason)
+  for (const wrong of [[], [module], [module, '0'], [module, '3601'], [module, 'x']]) t.equal(spawnSync(probe, wrong).status, 2)
+  t.end()
+})
+
 t.test(
   'a program that tries GPUs and cannot be started, or prints something else, is a reason',
   { skip: platform === 'win32' },
@@ -287,18 +300,3 @@ t.test(
     t.equal(await reason('speaks'), 'asked for /m.so')
   },
 )
-
-t.test('the command line prints what lies behind an error', async (t) => {
-  let printed = ''
-  const stderr = new PassThrough().on('data', (part) => {
-    printed += part
-  })
-  const streams = { stdout: new PassThrough(), stderr, stdin: new PassThrough() }
-  const deep = new Error('outer reason\nin two lines', { cause: new Error('inner reason') })
-  const failing = async () => {
-    throw new RagdraftError('ERR_NATIVE_LOAD', 'it failed', { cause: deep })
-  }
-  const io = { ...streams, onInterrupt: () => () => {} } as unknown as Parameters<typeof run>[1]
-  t.equal(await run(['gpus'], io, { listGpus: failing } as unknown as Parameters<typeof run>[2]), 1)
-  t.equal(printed, 'ragdraft: ERR_NATIVE_LOAD: it failed\n  caused by: outer reason\n  in two lines\n  caused by: inner reason\n')
-})

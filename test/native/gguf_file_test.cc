@@ -115,13 +115,13 @@ TEST("a pipe is refused without waiting for its writer") {
 
 TEST("the header is bounded: a sparse file of zeros cannot fill the memory") {
   const TempFolder folder;
-  const uint64_t count = uint64_t{1} << 38;
+  const uint64_t count = uint64_t{1} << 34;
   const std::string path = folder.write("sparse.gguf", Builder().entry("a", kArray, Writer().put(uint32_t(kU8)).put(count)).build());
   std::error_code no_sparse_files;
   fs::resize_file(path, count + 4096, no_sparse_files);
   if (no_sparse_files) return std::puts("# skipped: the file system has no sparse files"), void();
   CHECK_THROWS(kInvalidModel, GgufFile::open(path));
-  CHECK(contains(open_error(path), "claims 274877906944 array elements"));
+  CHECK(contains(open_error(path), "claims 17179869184 array elements"));
 }
 
 TEST("an error inside a file names the file") {
