@@ -22,6 +22,20 @@ const search = (retriever: Retriever, query: string, limit: number): ScoredChunk
 const found = (retriever: Retriever, query: string, limit = 10): number[] => search(retriever, query, limit).map(({ index }) => index)
 const countTokens = (text: string): number => Math.ceil(text.length / 4.4)
 
+t.test('a score is the sum over the words of the query, where no phrase is shared', async (t) => {
+  const retriever = over(
+    'The lantern burned all night beside an old map. ',
+    'A lantern, brass, and a compass lay there. ',
+    'No compass was found in the tower. ',
+    'Rain fell on the roof of the mill. ',
+  )
+  const scores = (query: string) => new Map(search(retriever, query, 10).map(({ index, score }) => [index, score]))
+  const [lantern, compass, both] = [scores('lantern'), scores('compass'), scores('compass lantern')]
+  t.same([...both.keys()].sort(), [0, 1, 2])
+  for (const [index, score] of both)
+    t.ok(Math.abs(score - (lantern.get(index) ?? 0) - (compass.get(index) ?? 0)) < 1e-9, `chunk ${index}: ${score}`)
+})
+
 t.test('words are compared without case, accents, width and English plural', async (t) => {
   const cases: [string, string][] = [
     ['Éléphant', 'ELEPHANTS'],
