@@ -11,6 +11,7 @@ import { addonPath, binaryOf, loadBinary } from '../../lib/native/load'
 import { notFound, notLoadable } from '../../lib/native/load-error'
 import { machineText, thisMachine } from '../../lib/native/machine'
 import { prebuiltBinaries } from '../../lib/native/prebuilt'
+import { isStaleBuild } from '../../lib/native/stale'
 import { unpacked } from '../../lib/native/unpacked'
 import { ownPackage, packageIn } from '../../lib/package-root'
 
@@ -86,6 +87,7 @@ t.test('a checkout runs no binary that was built from other sources; an installe
   const later = new Date(Date.now() + 60_000)
   utimesSync(path.join(root, 'native', 'main.cc'), later, later)
   problemIn(t, root, {}, 'stale')
+  t.equal(isStaleBuild(root, path.join(root, 'build', 'sanitized', 'build', 'Release', 'ragdraft.node')), false, 'of another build')
   rmSync(path.join(root, '.git'))
   t.equal(binaryOf(root, {}), binary)
   t.end()
