@@ -56,8 +56,8 @@ std::error_code write_file(FileHandle file, uint64_t offset, std::span<const std
 
 void start_flush(FileHandle file, uint64_t begin, uint64_t end) {
 #if defined(__linux__)  // what was started before has to be done by now: as much as one write is under way, never gigabytes
-  sync_file_range(int(file), 0, off64_t(begin), SYNC_FILE_RANGE_WAIT_BEFORE);
-  sync_file_range(int(file), off64_t(begin), off64_t(end - begin), SYNC_FILE_RANGE_WRITE);
+  sync_file_range(int(file), 0, off_t(begin), SYNC_FILE_RANGE_WAIT_BEFORE);
+  sync_file_range(int(file), off_t(begin), off_t(end - begin), SYNC_FILE_RANGE_WRITE);
 #else
   (void)file, (void)begin, (void)end;
 #endif
