@@ -1,7 +1,7 @@
 'use strict'
 // Builds for a platform, this one or another, and runs what was built where something here can run it (docs/platforms.md).
 //   node scripts/cross.cjs TARGET prebuild            prebuilds/<platform>-<arch>/node.napi[.musl].node
-//   node scripts/cross.cjs TARGET binary            the addon, in build/cross/TARGET; prebuildify calls this as its node-gyp
+//   node scripts/cross.cjs TARGET binary              the addon, in build/cross/TARGET; prebuildify calls this as its node-gyp
 //   node scripts/cross.cjs TARGET programs            the C++ tests, for a machine of that platform: build/cross/TARGET/native_tests
 //   node scripts/cross.cjs TARGET tests [part ...]    builds and runs those whose "file: title" holds one of the parts
 //   node scripts/cross.cjs TARGET answer              the prebuild in a Node of that platform, which RAGDRAFT_CROSS_NODE names
@@ -59,7 +59,7 @@ function run(command, args, options = {}) {
 const [name, what = 'prebuild', ...parts] = process.argv.slice(2)
 const target = targets[name]
 if (!target || !['prebuild', 'binary', 'programs', 'tests', 'answer'].includes(what))
-  fail(`cross.cjs TARGET prebuild|programs|tests|answer; TARGET: ${Object.keys(targets).join(', ')}`)
+  fail(`cross.cjs TARGET prebuild|binary|programs|tests|answer; TARGET: ${Object.keys(targets).join(', ')}`)
 const build = path.join(root, 'build', 'cross', name)
 const [platform, arch, libc] = name.split('-')
 const prebuild = path.join('prebuilds', `${platform}-${arch}`, `node.napi${libc ? `.${libc}` : ''}.node`)
@@ -68,11 +68,10 @@ const output = path.join(build, 'build', 'Release') // where prebuildify looks f
 function make(cmakeTarget) {
   const missing = ['cmake', ...target.needs].filter((program) => spawnSync(program, ['--help'], { stdio: 'ignore' }).error)
   if (missing.length > 0) fail(`${name} needs ${missing.join(' and ')}: docs/platforms.md says from where`)
-  const options = ['-DCMAKE_BUILD_TYPE=Release', '-DRAGDRAFT_RELEASE=ON', '-DRAGDRAFT_CUDA=OFF', '-DRAGDRAFT_BUILD_TESTS=ON']
   const env = { ...process.env, RAGDRAFT_CUDA_BUILD: 'OFF', RAGDRAFT_RELEASE: 'ON' }
   // The build speaks on stderr: what runs then has stdout for its TAP.
   const stdio = ['ignore', 2, 2]
-  run('cmake', ['-S', '.', '-B', build, `-DRAGDRAFT_OUTPUT_DIR=${output}`, ...options, ...target.cmake], { env, stdio })
+  run('cmake', ['-S', '.', '-B', build, `-DRAGDRAFT_OUTPUT_DIR=${output}`, '-DCMAKE_BUILD_TYPE=Release', ...target.cmake], { env, stdio })
   run('cmake', ['--build', build, '--target', cmakeTarget, '--parallel', String(os.availableParallelism())], { env, stdio })
 }
 
