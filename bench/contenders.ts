@@ -1,6 +1,7 @@
 /** The engines with one face: a model, a context that grows and rolls back, and the times of its passes. */
-import type { NativeSequence } from '../lib/native/binding'
-import type { KvType } from '../lib/options'
+
+import type { KvType } from '../lib/options/options'
+import type { NativeSequence } from '../lib/runtime/binding'
 import { evaluate, generate, loadModel, prefill, randomTokens } from '../test/helpers/native'
 import type { PeerSetting } from './compare'
 import { Peer, type PeerOptions } from './peers/peer'

@@ -2,8 +2,8 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import type { GgufSource } from '../lib/gguf/types'
-import { writeGguf } from '../lib/gguf/write'
+import type { GgufSource } from '../lib/demo/gguf/types'
+import { writeGguf } from '../lib/demo/gguf/write'
 import { type RandomModelOptions, randomModel } from '../tools/models/random-model'
 
 const shapes = {

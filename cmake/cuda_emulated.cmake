@@ -1,4 +1,4 @@
-# The CUDA module's sources as plain C++ over the emulator (test/cuda), no CUDA needed: their tests, and a module that the addon loads as
+# The CUDA module's sources as plain C++ over the emulator (test/cpp/cuda), no CUDA needed: their tests, and a module that the addon loads as
 # it loads the real one.
 file(GLOB RAGDRAFT_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/kernels/*.cu)
 set(_emulated "")
@@ -8,24 +8,24 @@ foreach(_source ${RAGDRAFT_CUDA_SOURCES})
   file(GENERATE OUTPUT ${_wrapper} CONTENT "#include \"${_source}\"\n")  # CMake before 3.20 will not compile a .cu as C++
   list(APPEND _emulated ${_wrapper})
 endforeach()
-file(GLOB RAGDRAFT_EMULATOR_SOURCES CONFIGURE_DEPENDS test/cuda/emulator/*.cc)
+file(GLOB RAGDRAFT_EMULATOR_SOURCES CONFIGURE_DEPENDS test/cpp/cuda/emulator/*.cc)
 list(FILTER RAGDRAFT_EMULATOR_SOURCES EXCLUDE REGEX "_test\\.cc$")
 add_library(ragdraft_emulated STATIC EXCLUDE_FROM_ALL ${RAGDRAFT_EMULATOR_SOURCES} ${_emulated})
-target_include_directories(ragdraft_emulated PUBLIC test/cuda)
+target_include_directories(ragdraft_emulated PUBLIC test/cpp/cuda)
 target_link_libraries(ragdraft_emulated PUBLIC ragdraft_core)
 ragdraft_light(ragdraft_emulated)
 
-file(GLOB RAGDRAFT_CUDA_TEST_SOURCES CONFIGURE_DEPENDS test/cuda/*_test.cc test/cuda/emulator/*_test.cc)
-file(GLOB RAGDRAFT_GPU_CHECK_SOURCES CONFIGURE_DEPENDS bench/native/gpu_check/*.cc)
-set(RAGDRAFT_GPU_CHECK_MAIN ${CMAKE_CURRENT_SOURCE_DIR}/bench/native/gpu_check/main.cc)
+file(GLOB RAGDRAFT_CUDA_TEST_SOURCES CONFIGURE_DEPENDS test/cpp/cuda/*_test.cc test/cpp/cuda/emulator/*_test.cc)
+file(GLOB RAGDRAFT_GPU_CHECK_SOURCES CONFIGURE_DEPENDS tools/gpu-check/*.cc)
+set(RAGDRAFT_GPU_CHECK_MAIN ${CMAKE_CURRENT_SOURCE_DIR}/tools/gpu-check/main.cc)
 list(REMOVE_ITEM RAGDRAFT_GPU_CHECK_SOURCES ${RAGDRAFT_GPU_CHECK_MAIN})
 add_library(ragdraft_gpu_check STATIC EXCLUDE_FROM_ALL ${RAGDRAFT_GPU_CHECK_SOURCES})
-target_include_directories(ragdraft_gpu_check PUBLIC bench/native/gpu_check test/native)
+target_include_directories(ragdraft_gpu_check PUBLIC tools/gpu-check test/cpp/support)
 target_link_libraries(ragdraft_gpu_check PUBLIC ragdraft_emulated)
 ragdraft_light(ragdraft_gpu_check)
 
-add_executable(cuda_tests EXCLUDE_FROM_ALL ${RAGDRAFT_CUDA_TEST_SOURCES} test/native/tap.cc test/native/tier.cc test/native/main.cc)
-target_include_directories(cuda_tests PRIVATE test/native)
+add_executable(cuda_tests EXCLUDE_FROM_ALL ${RAGDRAFT_CUDA_TEST_SOURCES} test/cpp/support/tap.cc test/cpp/support/tier.cc test/cpp/support/main.cc)
+target_include_directories(cuda_tests PRIVATE test/cpp/support)
 target_link_libraries(cuda_tests PRIVATE ragdraft_gpu_check)
 ragdraft_light(cuda_tests)
 add_executable(gpu_check EXCLUDE_FROM_ALL ${RAGDRAFT_GPU_CHECK_MAIN})  # measures the emulator: its times mean nothing, its paths are tested

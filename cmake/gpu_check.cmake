@@ -1,5 +1,5 @@
 # Tests and measurements of the CUDA module as programs for a GPU: the sources that cmake/cuda_emulated.cmake compiles for the CPU, by nvcc.
-# For the card that is here, unless RAGDRAFT_CUDA_ARCHITECTURES names others. scripts/gpu-check.sh builds and runs them.
+# For the card that is here, unless RAGDRAFT_CUDA_ARCHITECTURES names others. tools/gpu-check/run.sh builds and runs them.
 include(CheckLanguage)
 check_language(CUDA)
 if(NOT CMAKE_CUDA_COMPILER)
@@ -26,17 +26,17 @@ add_library(ragdraft_gpu STATIC ${RAGDRAFT_CUDA_SOURCES})
 target_link_libraries(ragdraft_gpu PUBLIC ragdraft_core)
 target_compile_options(ragdraft_gpu PUBLIC $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false>)
 
-# A test of test/cuda is one for the GPU too; what only the emulator can do is in test/cuda/emulator.
-file(GLOB RAGDRAFT_GPU_TEST_SOURCES CONFIGURE_DEPENDS test/cuda/*_test.cc)
-set_source_files_properties(${RAGDRAFT_GPU_TEST_SOURCES} test/cuda/gpu/main.cc PROPERTIES LANGUAGE CUDA)
-add_executable(gpu_tests ${RAGDRAFT_GPU_TEST_SOURCES} test/cuda/gpu/main.cc test/native/tap.cc test/native/tier.cc)
-target_include_directories(gpu_tests PRIVATE test/cuda test/native)
+# A test of test/cpp/cuda is one for the GPU too; what only the emulator can do is in test/cpp/cuda/emulator.
+file(GLOB RAGDRAFT_GPU_TEST_SOURCES CONFIGURE_DEPENDS test/cpp/cuda/*_test.cc)
+set_source_files_properties(${RAGDRAFT_GPU_TEST_SOURCES} test/cpp/cuda/gpu/main.cc PROPERTIES LANGUAGE CUDA)
+add_executable(gpu_tests ${RAGDRAFT_GPU_TEST_SOURCES} test/cpp/cuda/gpu/main.cc test/cpp/support/tap.cc test/cpp/support/tier.cc)
+target_include_directories(gpu_tests PRIVATE test/cpp/cuda test/cpp/support)
 target_link_libraries(gpu_tests PRIVATE ragdraft_gpu)
 
-file(GLOB RAGDRAFT_GPU_CHECK_SOURCES CONFIGURE_DEPENDS bench/native/gpu_check/*.cc)
+file(GLOB RAGDRAFT_GPU_CHECK_SOURCES CONFIGURE_DEPENDS tools/gpu-check/*.cc)
 set_source_files_properties(${RAGDRAFT_GPU_CHECK_SOURCES} PROPERTIES LANGUAGE CUDA)
 add_executable(gpu_check ${RAGDRAFT_GPU_CHECK_SOURCES})
-target_include_directories(gpu_check PRIVATE bench/native/gpu_check test/native)
+target_include_directories(gpu_check PRIVATE tools/gpu-check test/cpp/support)
 target_link_libraries(gpu_check PRIVATE ragdraft_gpu)
 # They may run where they were not built.
 foreach(_program gpu_tests gpu_check)

@@ -12,9 +12,10 @@ function(ragdraft_light target)
 endfunction()
 
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/$<0:>")  # whoever drives CMake
-file(GLOB RAGDRAFT_TEST_SOURCES CONFIGURE_DEPENDS test/native/*.cc)
+file(GLOB RAGDRAFT_TEST_SOURCES CONFIGURE_DEPENDS test/cpp/*/*_test.cc test/cpp/support/*.cc)
+list(FILTER RAGDRAFT_TEST_SOURCES EXCLUDE REGEX "test/cpp/cuda/")
 add_executable(native_tests EXCLUDE_FROM_ALL ${RAGDRAFT_TEST_SOURCES})
-target_include_directories(native_tests PRIVATE test/native)
+target_include_directories(native_tests PRIVATE test/cpp/support)
 if(TARGET ragdraft_isa_amx_model)
   # Another list of instruction sets: this one is found before the core's.
   target_sources(native_tests PRIVATE native/ops/cpu/dispatch.cc $<TARGET_OBJECTS:ragdraft_isa_amx_model>)

@@ -1,5 +1,5 @@
 'use strict'
-// What kernels take of a multiprocessor - registers, spills, shared memory - against test/cuda/resources.tsv: a change that makes a
+// What kernels take of a multiprocessor - registers, spills, shared memory - against test/cpp/cuda/resources.tsv: a change that makes a
 // kernel spill, or fit fewer blocks, shows before a GPU sees it. Needs nvcc and c++filt.
 //   node scripts/cuda-resources.cjs            checks the kernels of all CUDA sources
 //   node scripts/cuda-resources.cjs --write    writes the table

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes what reads untrusted bytes in C++: GGUF files, the configuration and weights of a model, packed weights. See fuzz/README.md.
+# Fuzzes what reads untrusted bytes in C++: GGUF files, the configuration and weights of a model, packed weights. See test/fuzz/README.md.
 #   scripts/fuzz.sh [SECONDS for all together, default 60]
-# The readers in TypeScript (tokenizer, template) are fuzzed by test/lib/fuzz.test.ts.
+# The readers in TypeScript (tokenizer, template) are fuzzed by test/ts/fuzz.test.ts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -31,13 +31,13 @@ fi
 
 cmake -S . -B "$build" -DCMAKE_C_COMPILER="$clang" -DCMAKE_CXX_COMPILER="$clangxx" -DRAGDRAFT_BUILD_FUZZERS=ON -DRAGDRAFT_CUDA=OFF
 cmake --build "$build" --target "${subjects[@]/%/_fuzzer}" make_corpus --parallel "$(nproc 2>/dev/null || echo 2)"
-"$build/fuzz/make_corpus" "$build/seeds"
+"$build/test/fuzz/make_corpus" "$build/seeds"
 fuzz() { # SUBJECT SECONDS [options]
   local subject=$1 time=$2
   shift 2
-  "$build/fuzz/${subject}_fuzzer" -max_total_time="$time" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+  "$build/test/fuzz/${subject}_fuzzer" -max_total_time="$time" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     "$@" -artifact_prefix="$build/artifacts/" "$build/corpus/$subject" "$build/seeds/$subject"
 }
-fuzz gguf $(((seconds + 1) / 2)) -dict=fuzz/gguf.dict
+fuzz gguf $(((seconds + 1) / 2)) -dict=test/fuzz/gguf.dict
 fuzz model $(((seconds + 2) / 3)) -max_len=256
 fuzz weights $(((seconds + 5) / 6))

@@ -18,11 +18,11 @@
 
 #include "arguments.h"
 #include "base/error.h"
-#include "engine/sequence_model.h"
+#include "runtime/sequence_model.h"
 #include "given_drafter.h"
 #include "model/load.h"
 #include "reads.h"
-#include "spec/decoder.h"
+#include "decoding/decoder.h"
 #include "team.h"
 
 namespace {
@@ -67,12 +67,12 @@ std::shared_ptr<model::Transformer> load(const std::string& path, const std::sha
 const std::atomic<bool> kNeverCancelled{false};
 
 // A context of `depth` tokens, with room for an answer.
-std::shared_ptr<engine::Session> open(const std::shared_ptr<model::Transformer>& model, const Options& options, int depth) {
+std::shared_ptr<runtime::Session> open(const std::shared_ptr<model::Transformer>& model, const Options& options, int depth) {
   const kv::KvType type = bench::kv_type(options.kv);
   auto sequence = std::make_unique<kv::Sequence>(model->cache(type), depth + options.tokens + kMaxVerifyRows);
-  auto session = std::make_shared<engine::Session>(model, std::move(sequence), ops::Precision::kFull);
+  auto session = std::make_shared<runtime::Session>(model, std::move(sequence), ops::Precision::kFull);
   constexpr int kReadTokens = 1024;
-  engine::SequenceModel reader(*session, kNeverCancelled);
+  runtime::SequenceModel reader(*session, kNeverCancelled);
   const int read = options.read ? depth : std::min(depth, kReadTokens);
   uint32_t state = 1;
   while (session->sequence->length() < read) {
@@ -123,7 +123,7 @@ struct Stage {
   double plain_bytes() const { return double(target->model->weight_bytes()) + double(target->sequence->bytes()); }
   // What a draft step reads, of that.
   double draft_share() const {
-    const engine::Session& drafting = drafter ? *drafter : *target;
+    const runtime::Session& drafting = drafter ? *drafter : *target;
     const int64_t weights = precision == ops::Precision::kDraft ? drafting.model->draft_bytes() : drafting.model->weight_bytes();
     const double left_out = selection ? double(selection->skipped()) / target->sequence->length() : 0;
     const double keys = double(drafting.sequence->bytes()) * (1 - left_out);
@@ -131,7 +131,7 @@ struct Stage {
   }
 
   std::shared_ptr<ops::Backend> backend;
-  std::shared_ptr<engine::Session> target, drafter;  // drafter: where it is another model
+  std::shared_ptr<runtime::Session> target, drafter;  // drafter: where it is another model
   std::optional<kv::Selection> selection;            // where it is the same
   ops::Precision precision = ops::Precision::kFull;
 };
@@ -159,11 +159,11 @@ class Reads {
   int steps_ = 0;
 };
 
-std::shared_ptr<engine::Session> fork(const engine::Session& session) {
-  return std::make_shared<engine::Session>(session.model, session.sequence->fork(), session.precision);
+std::shared_ptr<runtime::Session> fork(const runtime::Session& session) {
+  return std::make_shared<runtime::Session>(session.model, session.sequence->fork(), session.precision);
 }
 
-// One answer, in caches of its own, as engine::generate_job would make it where nothing is known of earlier answers.
+// One answer, in caches of its own, as runtime::generate_job would make it where nothing is known of earlier answers.
 class Answer {
  public:
   // plain_text: of the whole answer; empty where the setting is plain.
@@ -174,8 +174,8 @@ class Answer {
     if (drafter_) drafter_model_.emplace(*drafter_, kNeverCancelled);
     else drafter_model_.emplace(*target_, kNeverCancelled, stage.precision, &*selection_);
     given_.emplace(*drafter_model_, plain_text, setting.acceptance, drafter_model_->length());
-    spec::DecodeParams params;
-    params.mode = drafts ? spec::Mode::kLossless : spec::Mode::kPlain;
+    decoding::DecodeParams params;
+    params.mode = drafts ? decoding::Mode::kLossless : decoding::Mode::kPlain;
     params.draft_length = setting.length;
     params.sampling.temperature = 0;
     params.max_tokens = options.tokens;
@@ -187,7 +187,7 @@ class Answer {
     decoder_.emplace(&*target_model_, std::vector<TokenId>{kLastOfPrompt}, drafts ? &*given_ : nullptr, std::move(drafter_pending), params);
   }
 
-  bool done() const { return decoder_->finish() != spec::Finish::kNone; }
+  bool done() const { return decoder_->finish() != decoding::Finish::kNone; }
   void step() {
     const double start = bench::seconds_now();
     const std::span<const TokenId> tokens = decoder_->step();
@@ -196,14 +196,14 @@ class Answer {
   }
   const std::vector<TokenId>& text() const { return text_; }
   double ms() const { return ms_; }
-  const spec::DecodeStats& stats() const { return decoder_->stats(); }
+  const decoding::DecodeStats& stats() const { return decoder_->stats(); }
 
  private:
-  std::shared_ptr<engine::Session> target_, drafter_;
+  std::shared_ptr<runtime::Session> target_, drafter_;
   std::optional<kv::Selection> selection_;
-  std::optional<engine::SequenceModel> target_model_, drafter_model_;
+  std::optional<runtime::SequenceModel> target_model_, drafter_model_;
   std::optional<bench::GivenDrafter> given_;
-  std::optional<spec::Decoder> decoder_;
+  std::optional<decoding::Decoder> decoder_;
   std::vector<TokenId> text_;
   double ms_ = 0;
 };
@@ -227,7 +227,7 @@ int main(int argc, char** argv) try {
   }
   Reads reads(stage.backend->threads());
   std::vector<std::vector<double>> ms(settings.size());
-  std::vector<spec::DecodeStats> stats_of(settings.size());
+  std::vector<decoding::DecodeStats> stats_of(settings.size());
   for (int run = 0; run < options.runs; run++) {
     std::vector<std::unique_ptr<Answer>> answers;
     for (const Setting& setting : settings) answers.push_back(std::make_unique<Answer>(stage, options, setting, plain_text));
@@ -246,7 +246,7 @@ int main(int argc, char** argv) try {
     }
   }
   for (size_t i = 0; i < settings.size(); i++) {
-    const spec::DecodeStats& stats = stats_of[i];
+    const decoding::DecodeStats& stats = stats_of[i];
     std::printf("{\"length\":%d,\"acceptance\":%g,\"tokens\":%d,\"rounds\":%lld,\"drafted\":%lld,\"accepted\":%lld,", settings[i].length,
                 settings[i].acceptance, options.tokens, (long long)stats.rounds, (long long)stats.drafted, (long long)stats.accepted);
     if (settings[i].length == kPlain) std::printf("\"readGbps\":%.3f,\"limitMs\":%.4f,", reads.gbps(), stage.plain_bytes() / reads.gbps() / 1e6);

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "spec/language_model.h"
+#include "decoding/language_model.h"
 
 namespace ragdraft::bench {
 
@@ -18,11 +18,11 @@ inline double coin(int position) {
   return double(x ^ (x >> 16)) / 4294967296.0;
 }
 
-class GivenDrafter final : public spec::LanguageModel {
+class GivenDrafter final : public decoding::LanguageModel {
  public:
   // answer: what the target says without drafts; its token i is drafted rightly where coin(i) < acceptance. base: tokens in the cache before
   // the answer, the pending one of the prompt not among them. model and answer outlive the drafter.
-  GivenDrafter(spec::LanguageModel& model, std::span<const TokenId> answer, double acceptance, int base)
+  GivenDrafter(decoding::LanguageModel& model, std::span<const TokenId> answer, double acceptance, int base)
       : model_(model), answer_(answer), acceptance_(acceptance), base_(base) {}
 
   int vocab_size() const override { return model_.vocab_size(); }
@@ -42,7 +42,7 @@ class GivenDrafter final : public spec::LanguageModel {
   }
 
  private:
-  spec::LanguageModel& model_;
+  decoding::LanguageModel& model_;
   const std::span<const TokenId> answer_;
   const double acceptance_;
   const int base_;

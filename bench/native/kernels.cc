@@ -19,7 +19,7 @@
 namespace {
 
 using namespace ragdraft;
-using tensor::DType;
+using formats::DType;
 
 struct Options {
   int threads = 0, runs = 5, cold = 1024, depth = 16384;

@@ -1,7 +1,8 @@
 /** The turns of a chat: asks, prints, and remembers what was answered. */
-import { RagdraftError } from '../errors'
-import type { Turn } from '../options'
-import type { AnswerResult } from '../session/answer'
+
+import type { AnswerResult } from '../api/answer'
+import { RagdraftError } from '../base/errors'
+import type { Turn } from '../options/options'
 import type { Invocation } from './command'
 import { askOptions } from './flags'
 import type { Opened } from './open-document'

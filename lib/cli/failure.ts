@@ -1,6 +1,6 @@
 /** What a failure says to the user. */
 import { types } from 'node:util'
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 
 /** Causes of causes: more than this is a circle. */
 const mostCauses = 8

@@ -1,9 +1,9 @@
 /** The options of the command line: one table for parsing, help and conversion. */
 import { parseArgs } from 'node:util'
-import { unknownOption } from '../check'
-import { RagdraftError } from '../errors'
-import type { AskOptions, LoadModelOptions, OpenOptions } from '../options'
-import { draftWeightKinds, kvChoices, modes, readAskOptions, readLoadOptions, readOpenOptions } from '../options'
+import { RagdraftError } from '../base/errors'
+import { unknownOption } from '../options/check'
+import type { AskOptions, LoadModelOptions, OpenOptions } from '../options/options'
+import { draftWeightKinds, kvChoices, modes, readAskOptions, readLoadOptions, readOpenOptions } from '../options/options'
 import { UsageError } from './io'
 import { type Row, table } from './table'
 

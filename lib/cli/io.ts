@@ -1,9 +1,9 @@
 /** What a command may touch of the process: tests give it streams and a library of their own. */
 import type { Readable, Writable } from 'node:stream'
+import type { inspectModel } from '../api/inspect-model'
+import type { listGpus } from '../api/list-gpus'
+import type { loadModel } from '../api/load-model'
 import type { demoBook, ensureDemoModel } from '../demo'
-import type { inspectModel } from '../session/describe'
-import type { listGpus } from '../session/list-gpus'
-import type { loadModel } from '../session/load-model'
 
 export interface Io {
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }

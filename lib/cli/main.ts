@@ -1,9 +1,9 @@
 #!/usr/bin/env node
+import { inspectModel } from '../api/inspect-model'
+import { listGpus } from '../api/list-gpus'
+import { loadModel } from '../api/load-model'
 /** The process around the command line: streams, signals, the exit code. */
 import { demoBook, ensureDemoModel } from '../demo'
-import { inspectModel } from '../session/describe'
-import { listGpus } from '../session/list-gpus'
-import { loadModel } from '../session/load-model'
 import { exitCodes, run } from './run'
 
 const interruptListeners = new Set<() => void>()

@@ -1,7 +1,8 @@
 /** What ask, chat and demo have in common: a model (and a drafter) in memory and a document read. */
+
+import type { DocumentSession } from '../api/document-session'
+import type { Model } from '../api/model'
 import { loadDocument } from '../document/source'
-import type { DocumentSession } from '../session/document-session'
-import type { Model } from '../session/model'
 import type { Invocation } from './command'
 import { asUsageError, loadOptions, openOptions, stringFlag } from './flags'
 import { UsageError } from './io'

@@ -1,7 +1,7 @@
 /** How results look: the text on stderr behind an answer, and the JSON object. */
-import type { AnswerResult, AnswerStats } from '../session/answer'
-import type { DocumentSession } from '../session/document-session'
-import type { Model, ModelInfo } from '../session/model'
+import type { AnswerResult, AnswerStats } from '../api/answer'
+import type { DocumentSession } from '../api/document-session'
+import type { Model, ModelInfo } from '../api/model'
 import { sizeText } from './size'
 import { type Row, table } from './table'
 

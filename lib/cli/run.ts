@@ -1,6 +1,6 @@
 /** The command line without the process: arguments in, exit code out. */
 import * as path from 'node:path'
-import { ownPackage } from '../package-root'
+import { ownPackage } from '../runtime/package-root'
 import type { Command } from './command'
 import { ask } from './commands/ask'
 import { build } from './commands/build'

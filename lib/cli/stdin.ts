@@ -1,7 +1,7 @@
 /** Standard input as a document. */
 import type { Readable } from 'node:stream'
 import { addAbortSignal } from 'node:stream'
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 
 /** @throws ERR_FILE_READ if the stream fails or is not UTF-8; signal.reason on abort */
 export async function readStdin(stdin: Readable, signal: AbortSignal): Promise<string> {

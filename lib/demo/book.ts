@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 
 import path = require('node:path')
 
-import { RagdraftError } from '../errors'
-import { ownPackage } from '../package-root'
+import { RagdraftError } from '../base/errors'
+import { ownPackage } from '../runtime/package-root'
 
 /** A place in a text: character offsets (UTF-16 code units, as String.slice counts), half-open. */
 export interface Hidden {

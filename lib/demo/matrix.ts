@@ -1,5 +1,5 @@
-import { toHalf } from '../gguf/half'
-import { bytesOf, type TensorSource } from '../gguf/types'
+import { toHalf } from './gguf/half'
+import { bytesOf, type TensorSource } from './gguf/types'
 
 /** A weight matrix as GGUF stores it: `rows` outputs of `columns` inputs each. */
 export class Matrix {

@@ -1,7 +1,7 @@
 /** A GGUF model whose weights are constructed, not trained: it continues a phrase the way the phrase went on earlier in its context. */
-import { RagdraftError } from '../errors'
-import { bool, f32, type GgufSource, i32Array, type Metadata, string, stringArray, type TensorSource, u32 } from '../gguf/types'
+import { RagdraftError } from '../base/errors'
 import { moveConstantsToBiases } from './biases'
+import { bool, f32, type GgufSource, i32Array, type Metadata, string, stringArray, type TensorSource, u32 } from './gguf/types'
 import { buildInduction, headCounts, planStream, type Shape, type Stream } from './induction'
 import { Matrix, seededRandom, vectorTensor } from './matrix'
 import { headDim, llama3Factors, pairs } from './rope-kernels'

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 
 import path = require('node:path')
 
-import { RagdraftError } from '../errors'
-import { ownPackage } from '../package-root'
+import { RagdraftError } from '../base/errors'
+import { ownPackage } from '../runtime/package-root'
 
 /** A byte-level BPE vocabulary as GGUF metadata describe it. */
 export interface Vocabulary {

@@ -1,5 +1,5 @@
-import { RagdraftError } from '../errors'
-import { finish, mapProgress, type Steps } from '../steps'
+import { RagdraftError } from '../base/errors'
+import { finish, mapProgress, type Steps } from '../base/steps'
 import { codePointCuts, graphemeCuts, SEPARATORS, separatorCuts } from './separators'
 
 /** A half-open range of UTF-16 character offsets: `document.slice(start, end)`. */

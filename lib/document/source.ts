@@ -1,7 +1,7 @@
 import { constants, isUtf8 } from 'node:buffer'
 import type { Stats } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 import { firstInvalidUtf8 } from './utf8'
 
 /** A document: its text as a string, or as `{ text }`, or the path of a UTF-8 text file as `{ path }`. */

@@ -1,4 +1,4 @@
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 
 const kDays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const kMonths = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']

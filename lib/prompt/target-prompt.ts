@@ -1,4 +1,4 @@
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import { type Conversation, conversation } from './conversation'
 import { concatTokens, encodeSegments, type Segment, type Untrusted } from './segments'

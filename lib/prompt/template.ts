@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 import { type GgufMetadata, optionalString } from '../tokenizer/metadata'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import { jinja } from './jinja'

@@ -1,4 +1,4 @@
-import type { Steps } from '../steps'
+import type { Steps } from '../base/steps'
 
 /**
  * How well the order of a query's words is kept in each chunk of a document. BM25 looks at words alone: asked for a sentence of

@@ -1,5 +1,5 @@
+import { RagdraftError } from '../base/errors'
 import type { Chunk } from '../document/chunk'
-import { RagdraftError } from '../errors'
 import type { ScoredChunk } from './types'
 
 /** A chunk chosen for the drafter's context. */

@@ -1,4 +1,4 @@
-import type { Steps } from '../steps'
+import type { Steps } from '../base/steps'
 
 /** A chunk that a search found. */
 export interface ScoredChunk {

@@ -1,6 +1,6 @@
 import { BPE } from '@huggingface/tokenizers'
-import { RagdraftError } from '../errors'
-import { finish, type Steps } from '../steps'
+import { RagdraftError } from '../base/errors'
+import { finish, type Steps } from '../base/steps'
 import { kByteCharacters, kUtf8Bytes, spellBytes, unspellBytes } from './byte-alphabet'
 import { idsOfSymbols, mergePairs } from './merge'
 import { PieceCache } from './piece-cache'

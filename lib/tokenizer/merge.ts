@@ -1,5 +1,5 @@
-import { Int32List } from '../int32-list'
-import type { Steps } from '../steps'
+import { Int32List } from '../base/int32-list'
+import type { Steps } from '../base/steps'
 
 /** Pairs looked at between two pauses: a few tenths of a millisecond. */
 const kPairsPerStep = 256

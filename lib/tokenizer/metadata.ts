@@ -1,5 +1,5 @@
-import { RagdraftError } from '../errors'
-import type { GgufValue } from '../native/binding'
+import { RagdraftError } from '../base/errors'
+import type { GgufValue } from '../runtime/binding'
 
 /** The key-value section of a GGUF file. */
 export type GgufMetadata = Readonly<Record<string, GgufValue>>

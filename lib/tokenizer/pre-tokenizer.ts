@@ -1,4 +1,4 @@
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 import { kCasedLetters } from './cased-letters'
 
 /**

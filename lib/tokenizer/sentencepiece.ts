@@ -1,5 +1,5 @@
-import { RagdraftError } from '../errors'
-import { finish, type Steps } from '../steps'
+import { RagdraftError } from '../base/errors'
+import { finish, type Steps } from '../base/steps'
 import { kUtf8Bytes } from './byte-alphabet'
 import { idsOfSymbols, mergePairs } from './merge'
 import { PieceCache } from './piece-cache'

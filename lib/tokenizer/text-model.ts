@@ -1,5 +1,5 @@
-import type { Int32List } from '../int32-list'
-import type { Steps } from '../steps'
+import type { Int32List } from '../base/int32-list'
+import type { Steps } from '../base/steps'
 
 /** How one family of tokenizers turns text without control tokens into ids, and ids into bytes. */
 export interface TextModel {

@@ -1,4 +1,4 @@
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 import { joinBytes } from './join-bytes'
 import type { Tokenizer } from './tokenizer'
 

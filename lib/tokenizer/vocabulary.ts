@@ -1,4 +1,4 @@
-import { RagdraftError } from '../errors'
+import { RagdraftError } from '../base/errors'
 import { type GgufMetadata, optionalBoolean, optionalNumbers, optionalString, optionalTokenId, requiredStrings } from './metadata'
 
 /** What a token is to the two ways of encoding; see Tokenizer. */

@@ -6,7 +6,7 @@
 #include "addon/channel.h"
 #include "addon/generate_request.h"
 #include "addon/gguf_object.h"
-#include "engine/jobs.h"
+#include "runtime/jobs.h"
 #include "ops/cuda/module_loader.h"
 
 namespace ragdraft::addon {
@@ -14,7 +14,7 @@ namespace {
 
 // Reports a job's end to the callback at `index`: (error | null, result | undefined). `wrap` makes the JavaScript result.
 template <class T, class Wrap>
-engine::Done<T> report(std::shared_ptr<Channel> channel, size_t index, Wrap wrap) {
+runtime::Done<T> report(std::shared_ptr<Channel> channel, size_t index, Wrap wrap) {
   // The job keeps the channel; dropping it here, after the last message, lets the event loop end.
   return [channel = std::move(channel), index, wrap](const Error* error, T result) mutable {
     std::shared_ptr<const Error> copy = error ? std::make_shared<const Error>(*error) : nullptr;
@@ -26,7 +26,7 @@ engine::Done<T> report(std::shared_ptr<Channel> channel, size_t index, Wrap wrap
   };
 }
 
-engine::Progress progress(std::shared_ptr<Channel> channel, size_t index) {
+runtime::Progress progress(std::shared_ptr<Channel> channel, size_t index) {
   return [channel = std::move(channel), index](int64_t processed, int64_t total) {
     channel->post([=](Napi::Env env, const auto& callbacks) {
       callbacks[index].Call({Napi::Number::New(env, double(processed)), Napi::Number::New(env, double(total))});
@@ -60,7 +60,7 @@ void Addon::end_environment(void* addon) {
   self->engine_.stop();
 }
 
-Napi::Value Addon::submit(Napi::Env env, std::shared_ptr<engine::Job> job) {
+Napi::Value Addon::submit(Napi::Env env, std::shared_ptr<runtime::Job> job) {
   engine_.submit(job);
   return Napi::Function::New(env, [weak = std::weak_ptr(job)](const Napi::CallbackInfo&) {
     if (const auto job = weak.lock()) job->cancel();
@@ -78,17 +78,17 @@ Napi::Value Addon::share_cuda_report(const Napi::CallbackInfo& info) {
 Napi::Value Addon::read_gguf(const Napi::CallbackInfo& info) {
   const std::string path = string_argument(info[0], "path");
   auto channel = std::make_shared<Channel>(info.Env(), "ragdraft:read-gguf", std::initializer_list{function_argument(info[1], "onDone")});
-  return submit(info.Env(), engine::read_gguf_job(path, report<engine::GgufPtr>(channel, 0, [](Napi::Env env, const engine::GgufPtr& file, bool failed) {
+  return submit(info.Env(), runtime::read_gguf_job(path, report<runtime::GgufPtr>(channel, 0, [](Napi::Env env, const runtime::GgufPtr& file, bool failed) {
                   return failed ? env.Undefined() : Napi::Value(gguf_object(env, *file));
                 })));
 }
 
 // Arguments are checked at once.
-engine::MakeBackend Addon::cpu_backend(int threads, const std::string& isa) {
+runtime::MakeBackend Addon::cpu_backend(int threads, const std::string& isa) {
   return [backend = engine_.cpu_backend(threads, isa)] { return backend; };
 }
 
-engine::MakeBackend Addon::cuda_backend(const std::string& module, int device) {
+runtime::MakeBackend Addon::cuda_backend(const std::string& module, int device) {
   return [this, module, device] {
     const ops::cuda::LoadedModule& loaded = ops::cuda::load_module(module);
     if (device >= loaded.devices)
@@ -117,26 +117,26 @@ Napi::Value Addon::load_model(const Napi::CallbackInfo& info) {
   if (load.cache_folder.find('\0') != std::string::npos) throw_invalid(env, "weightsCache must be a path without NUL");
   auto channel = std::make_shared<Channel>(env, "ragdraft:load-model",
                                            std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
-  const engine::MakeBackend backend = guarded(env, [&] { return device < 0 ? cpu_backend(threads, isa) : cuda_backend(module, device); });
-  return submit(env, engine::load_model_job(path, backend, load, progress(channel, 0),
-                                            report<std::shared_ptr<engine::Model>>(channel, 1, [](Napi::Env env, const std::shared_ptr<engine::Model>& model, bool failed) {
+  const runtime::MakeBackend backend = guarded(env, [&] { return device < 0 ? cpu_backend(threads, isa) : cuda_backend(module, device); });
+  return submit(env, runtime::load_model_job(path, backend, load, progress(channel, 0),
+                                            report<std::shared_ptr<runtime::Model>>(channel, 1, [](Napi::Env env, const std::shared_ptr<runtime::Model>& model, bool failed) {
                                               return failed ? env.Undefined() : wrap_model(env, model);
                                             })));
 }
 
 Napi::Value Addon::prefill(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  std::shared_ptr<engine::Session> session = SequenceHandle::get(info[0], "sequence");
+  std::shared_ptr<runtime::Session> session = SequenceHandle::get(info[0], "sequence");
   std::vector<TokenId> tokens = tokens_argument(info[1], "tokens");
   auto channel = std::make_shared<Channel>(env, "ragdraft:prefill",
                                            std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
   auto done = report<std::monostate>(channel, 1, [](Napi::Env env, std::monostate, bool) { return env.Undefined(); });
-  return guarded(env, [&] { return submit(env, engine::prefill_job(std::move(session), std::move(tokens), progress(channel, 0), std::move(done))); });
+  return guarded(env, [&] { return submit(env, runtime::prefill_job(std::move(session), std::move(tokens), progress(channel, 0), std::move(done))); });
 }
 
 Napi::Value Addon::generate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  engine::GenerateRequest request = generate_request(info[0]);
+  runtime::GenerateRequest request = generate_request(info[0]);
   auto channel =
       std::make_shared<Channel>(env, "ragdraft:generate", std::initializer_list{function_argument(info[1], "onTokens"), function_argument(info[2], "onDone")});
   auto on_tokens = [channel](std::vector<TokenId> tokens) {
@@ -146,15 +146,15 @@ Napi::Value Addon::generate(const Napi::CallbackInfo& info) {
       callbacks[0].Call({array});
     });
   };
-  auto done = report<engine::Generated>(channel, 1, [](Napi::Env env, const engine::Generated& result, bool) -> Napi::Value { return stats_object(env, result); });
-  return guarded(env, [&] { return submit(env, engine::generate_job(std::move(request), std::move(on_tokens), std::move(done))); });
+  auto done = report<runtime::Generated>(channel, 1, [](Napi::Env env, const runtime::Generated& result, bool) -> Napi::Value { return stats_object(env, result); });
+  return guarded(env, [&] { return submit(env, runtime::generate_job(std::move(request), std::move(on_tokens), std::move(done))); });
 }
 
 Napi::Value Addon::evaluate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  std::shared_ptr<engine::Session> session = SequenceHandle::get(info[0], "sequence");
+  std::shared_ptr<runtime::Session> session = SequenceHandle::get(info[0], "sequence");
   std::vector<TokenId> tokens = tokens_argument(info[1], "tokens");
-  const int rows = integer_argument(info[2], "rows", 0, engine::kMaxEvaluatedRows);
+  const int rows = integer_argument(info[2], "rows", 0, runtime::kMaxEvaluatedRows);
   auto channel = std::make_shared<Channel>(env, "ragdraft:evaluate", std::initializer_list{function_argument(info[3], "onDone")});
   auto done = report<std::vector<float>>(channel, 0, [](Napi::Env env, const std::vector<float>& logits, bool failed) -> Napi::Value {
     if (failed) return env.Undefined();
@@ -162,7 +162,7 @@ Napi::Value Addon::evaluate(const Napi::CallbackInfo& info) {
     std::copy(logits.begin(), logits.end(), array.Data());
     return array;
   });
-  return guarded(env, [&] { return submit(env, engine::evaluate_job(std::move(session), std::move(tokens), rows, std::move(done))); });
+  return guarded(env, [&] { return submit(env, runtime::evaluate_job(std::move(session), std::move(tokens), rows, std::move(done))); });
 }
 
 }  // namespace ragdraft::addon

@@ -1,10 +1,10 @@
-// The module: one instance for each environment (main thread, each Worker), with its own engine. See lib/native/binding.ts.
+// The module: one instance for each environment (main thread, each Worker), with its own engine. See lib/runtime/binding.ts.
 #pragma once
 #include <napi.h>
 
 #include "addon/handles.h"
-#include "engine/engine.h"
-#include "engine/jobs.h"
+#include "runtime/engine.h"
+#include "runtime/jobs.h"
 
 namespace ragdraft::addon {
 
@@ -22,17 +22,17 @@ class Addon final : public Napi::Addon<Addon> {
   Napi::Value prefill(const Napi::CallbackInfo& info);
   Napi::Value generate(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
-  engine::MakeBackend cpu_backend(int threads, const std::string& isa);
-  engine::MakeBackend cuda_backend(const std::string& module, int device);
+  runtime::MakeBackend cpu_backend(int threads, const std::string& isa);
+  runtime::MakeBackend cuda_backend(const std::string& module, int device);
   // Queues the job; returns its cancel function.
-  Napi::Value submit(Napi::Env env, std::shared_ptr<engine::Job> job);
+  Napi::Value submit(Napi::Env env, std::shared_ptr<runtime::Job> job);
 
   static void end_environment(void* addon);
 
   napi_env env_;
   bool hooked_ = true;  // end_environment() has not run
   HandleClasses classes_;
-  engine::Engine engine_;
+  runtime::Engine engine_;
 };
 
 }  // namespace ragdraft::addon

@@ -17,36 +17,36 @@ std::vector<kv::TokenRange> ranges_argument(const Napi::Value& value, const char
   return ranges;
 }
 
-std::optional<engine::SharedDrafter> shared_drafter_argument(const Napi::Value& value) {
+std::optional<runtime::SharedDrafter> shared_drafter_argument(const Napi::Value& value) {
   if (value.IsNull()) return std::nullopt;
   const Napi::Object o = object_argument(value, "shared");
   const ops::Precision precision = precision_argument(o.Get("precision"));
   const std::vector<kv::TokenRange> ranges = ranges_argument(o.Get("ranges"), "ranges");
   const int tail = integer_argument(o.Get("tail"), "tail", 0, std::numeric_limits<int>::max());
-  return guarded(value.Env(), [&] { return engine::SharedDrafter{precision, kv::Selection(ranges, tail)}; });
+  return guarded(value.Env(), [&] { return runtime::SharedDrafter{precision, kv::Selection(ranges, tail)}; });
 }
 
-spec::Mode mode_argument(const Napi::Value& value) {
+decoding::Mode mode_argument(const Napi::Value& value) {
   const std::string name = string_argument(value, "mode");
-  if (name == "plain") return spec::Mode::kPlain;
-  if (name == "rag") return spec::Mode::kRag;
-  if (name == "lossless") return spec::Mode::kLossless;
-  if (name == "exact") return spec::Mode::kExact;
-  if (name == "paper") return spec::Mode::kPaper;
+  if (name == "plain") return decoding::Mode::kPlain;
+  if (name == "rag") return decoding::Mode::kRag;
+  if (name == "lossless") return decoding::Mode::kLossless;
+  if (name == "exact") return decoding::Mode::kExact;
+  if (name == "paper") return decoding::Mode::kPaper;
   throw_invalid(value.Env(), "mode must be 'plain', 'rag', 'lossless', 'exact' or 'paper'");
 }
 
-const char* finish_name(spec::Finish finish) {
+const char* finish_name(decoding::Finish finish) {
   switch (finish) {
-    case spec::Finish::kStop: return "stop";
-    case spec::Finish::kLength: return "length";
-    case spec::Finish::kContext: return "context";
-    case spec::Finish::kNone: break;
+    case decoding::Finish::kStop: return "stop";
+    case decoding::Finish::kLength: return "length";
+    case decoding::Finish::kContext: return "context";
+    case decoding::Finish::kNone: break;
   }
   return "none";
 }
 
-Napi::Object estimates_object(Napi::Env env, const spec::CostModel& costs) {
+Napi::Object estimates_object(Napi::Env env, const decoding::CostModel& costs) {
   Napi::Array verify = Napi::Array::New(env, kMaxVerifyRows);
   for (int rows = 1; rows <= kMaxVerifyRows; rows++) verify.Set(uint32_t(rows - 1), costs.verify_ms(rows));
   Napi::Object o = Napi::Object::New(env);
@@ -59,19 +59,19 @@ Napi::Object estimates_object(Napi::Env env, const spec::CostModel& costs) {
 
 }  // namespace
 
-engine::GenerateRequest generate_request(const Napi::Value& value) {
+runtime::GenerateRequest generate_request(const Napi::Value& value) {
   constexpr double kHuge = std::numeric_limits<double>::max();
   constexpr int kMaxInt = std::numeric_limits<int>::max();
   const Napi::Object o = object_argument(value, "request");
   const auto number = [&](const char* name, double low, double high) { return number_argument(o.Get(name), name, low, high); };
   const auto integer = [&](const char* name, int low, int high) { return integer_argument(o.Get(name), name, low, high); };
-  const auto session = [&](const char* name) -> std::shared_ptr<engine::Session> {
+  const auto session = [&](const char* name) -> std::shared_ptr<runtime::Session> {
     const Napi::Value handle = o.Get(name);
     return handle.IsNull() ? nullptr : SequenceHandle::get(handle, name);
   };
 
-  engine::GenerateRequest r;
-  spec::DecodeParams& p = r.params;
+  runtime::GenerateRequest r;
+  decoding::DecodeParams& p = r.params;
   p.mode = mode_argument(o.Get("mode"));
   r.target = session("target");
   r.drafter = session("drafter");
@@ -99,8 +99,8 @@ engine::GenerateRequest generate_request(const Napi::Value& value) {
   return r;
 }
 
-Napi::Object stats_object(Napi::Env env, const engine::Generated& result) {
-  const spec::DecodeStats& s = result.stats;
+Napi::Object stats_object(Napi::Env env, const runtime::Generated& result) {
+  const decoding::DecodeStats& s = result.stats;
   const auto counts = [&](const auto& values) {
     Napi::Array array = Napi::Array::New(env, values.size());
     for (size_t i = 0; i < values.size(); i++) array.Set(uint32_t(i), double(values[i]));
@@ -113,15 +113,15 @@ Napi::Object stats_object(Napi::Env env, const engine::Generated& result) {
   o.Set("decodeTokens", double(s.decode_tokens));
   o.Set("draftedByPosition", counts(s.drafted_by_position));
   o.Set("acceptedByPosition", counts(s.accepted_by_position));
-  const auto rounds = [&](spec::Source source) { return double(s.rounds_by_source[size_t(source)]); };
-  o.Set("roundsOff", rounds(spec::Source::kNone));
-  o.Set("roundsModel", rounds(spec::Source::kModel));
-  o.Set("roundsCascade", rounds(spec::Source::kCascade));
-  o.Set("roundsNgram", rounds(spec::Source::kNgram));
+  const auto rounds = [&](decoding::Source source) { return double(s.rounds_by_source[size_t(source)]); };
+  o.Set("roundsOff", rounds(decoding::Source::kNone));
+  o.Set("roundsModel", rounds(decoding::Source::kModel));
+  o.Set("roundsCascade", rounds(decoding::Source::kCascade));
+  o.Set("roundsNgram", rounds(decoding::Source::kNgram));
   o.Set("roundsOnDevice", double(s.rounds_on_device));
   o.Set("ngramProposed", double(s.ngram_proposed));
   o.Set("ngramAccepted", double(s.ngram_accepted));
-  const auto drafter = [&](const spec::DecodeStats::ByDrafter& of, int index) {
+  const auto drafter = [&](const decoding::DecodeStats::ByDrafter& of, int index) {
     Napi::Object d = Napi::Object::New(env);
     d.Set("rounds", double(of.rounds));
     d.Set("drafted", double(of.drafted));

@@ -1,12 +1,12 @@
-// GenerateRequest and NativeStats of lib/native/binding.ts.
+// GenerateRequest and NativeStats of lib/runtime/binding.ts.
 #pragma once
 #include <napi.h>
 
-#include "engine/jobs.h"
+#include "runtime/jobs.h"
 
 namespace ragdraft::addon {
 
-engine::GenerateRequest generate_request(const Napi::Value& value);  // throws ERR_INVALID_ARGUMENT, ERR_CLOSED
-Napi::Object stats_object(Napi::Env env, const engine::Generated& result);
+runtime::GenerateRequest generate_request(const Napi::Value& value);  // throws ERR_INVALID_ARGUMENT, ERR_CLOSED
+Napi::Object stats_object(Napi::Env env, const runtime::Generated& result);
 
 }  // namespace ragdraft::addon

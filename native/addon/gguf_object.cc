@@ -1,6 +1,6 @@
 #include "addon/gguf_object.h"
 
-#include "tensor/dtype.h"
+#include "formats/dtype.h"
 
 namespace ragdraft::addon {
 namespace {
@@ -39,7 +39,7 @@ Napi::Object gguf_object(Napi::Env env, const io::GgufFile& file) {
     for (size_t d = 0; d < tensor.shape.size(); d++) shape.Set(uint32_t(d), double(tensor.shape[d]));
     o.Set("name", tensor.name);
     o.Set("shape", shape);
-    o.Set("type", tensor::is_supported(tensor.type_id) ? std::string(tensor::info(tensor::DType(tensor.type_id)).name)
+    o.Set("type", formats::is_supported(tensor.type_id) ? std::string(formats::info(formats::DType(tensor.type_id)).name)
                                                        : "type " + std::to_string(tensor.type_id));
     o.Set("bytes", double(tensor.bytes));
     tensors.Set(i++, o);

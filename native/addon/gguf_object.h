@@ -1,8 +1,8 @@
-// A GGUF file's description as a JavaScript object (GgufContents of lib/native/binding.ts).
+// A GGUF file's description as a JavaScript object (GgufContents of lib/runtime/binding.ts).
 #pragma once
 #include <napi.h>
 
-#include "io/gguf.h"
+#include "io/gguf/gguf.h"
 
 namespace ragdraft::addon {
 

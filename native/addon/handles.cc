@@ -39,12 +39,12 @@ kv::KvType kv_type_argument(const Napi::Value& value) {
 
 }  // namespace
 
-Napi::Value wrap_model(Napi::Env env, std::shared_ptr<engine::Model> model) {
-  return Addon::of(env).classes().model.New({Napi::External<std::shared_ptr<engine::Model>>::New(env, &model)});
+Napi::Value wrap_model(Napi::Env env, std::shared_ptr<runtime::Model> model) {
+  return Addon::of(env).classes().model.New({Napi::External<std::shared_ptr<runtime::Model>>::New(env, &model)});
 }
 
-Napi::Value wrap_session(Napi::Env env, std::shared_ptr<engine::Session> session) {
-  return Addon::of(env).classes().sequence.New({Napi::External<std::shared_ptr<engine::Session>>::New(env, &session)});
+Napi::Value wrap_session(Napi::Env env, std::shared_ptr<runtime::Session> session) {
+  return Addon::of(env).classes().sequence.New({Napi::External<std::shared_ptr<runtime::Session>>::New(env, &session)});
 }
 
 // ---- ModelHandle -------------------------------------------------------------------------------------------------------
@@ -58,13 +58,13 @@ Napi::Function ModelHandle::define(Napi::Env env) {
 namespace {
 
 // What the garbage collector is to know of: memory of a device is not the process's.
-int64_t host_bytes(const engine::Model& model) {
+int64_t host_bytes(const runtime::Model& model) {
   return model.backend().memory()->is_host() ? model.weight_bytes() + model.copy_bytes() : 0;
 }
 
 }  // namespace
 
-ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), model_(constructor_payload<std::shared_ptr<engine::Model>>(info)) {
+ModelHandle::ModelHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), model_(constructor_payload<std::shared_ptr<runtime::Model>>(info)) {
   Value().TypeTag(&kModelTag);
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), host_bytes(*model_));
 }
@@ -77,7 +77,7 @@ void ModelHandle::drop(Napi::Env env) {
   model_ = nullptr;
 }
 
-std::shared_ptr<engine::Model> ModelHandle::get(const Napi::Value& value, const char* name) {
+std::shared_ptr<runtime::Model> ModelHandle::get(const Napi::Value& value, const char* name) {
   const auto* handle = unwrap<ModelHandle>(value, kModelTag, name, "model");
   if (!handle->model_) throw to_js(value.Env(), Error(Code::kClosed, "the model is closed"));
   return handle->model_;
@@ -114,7 +114,7 @@ Napi::Object gpu_object(Napi::Env env, const ops::DeviceDescription& device) {
 }  // namespace
 
 Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<engine::Model> model = get(info.This(), "this");
+  const std::shared_ptr<runtime::Model> model = get(info.This(), "this");
   const model::Config& c = model->config();
   Napi::Object o = Napi::Object::New(info.Env());
   o.Set("architecture", c.architecture);
@@ -138,14 +138,14 @@ Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ModelHandle::create_sequence(const Napi::CallbackInfo& info) {
-  const std::shared_ptr<engine::Model> model = get(info.This(), "this");
+  const std::shared_ptr<runtime::Model> model = get(info.This(), "this");
   const Napi::Object options = object_argument(info[0], "options");
   const int tokens = integer_argument(options.Get("contextTokens"), "contextTokens", 1, 1 << 30);
   const kv::KvType type = kv_type_argument(options.Get("kv"));
   const ops::Precision precision = precision_argument(options.Get("precision"));
   return guarded(info.Env(), [&] {
     auto sequence = std::make_unique<kv::Sequence>(model->cache(type), tokens);
-    return wrap_session(info.Env(), std::make_shared<engine::Session>(model, std::move(sequence), precision));
+    return wrap_session(info.Env(), std::make_shared<runtime::Session>(model, std::move(sequence), precision));
   });
 }
 
@@ -166,18 +166,18 @@ Napi::Function SequenceHandle::define(Napi::Env env) {
                       InstanceMethod<&SequenceHandle::close>("close"), InstanceAccessor<&SequenceHandle::closed>("closed")});
 }
 
-SequenceHandle::SequenceHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), session_(constructor_payload<std::shared_ptr<engine::Session>>(info)) {
+SequenceHandle::SequenceHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), session_(constructor_payload<std::shared_ptr<runtime::Session>>(info)) {
   Value().TypeTag(&kSequenceTag);
 }
 
-std::shared_ptr<engine::Session> SequenceHandle::get(const Napi::Value& value, const char* name) {
+std::shared_ptr<runtime::Session> SequenceHandle::get(const Napi::Value& value, const char* name) {
   const auto* handle = unwrap<SequenceHandle>(value, kSequenceTag, name, "sequence");
   if (!handle->session_) throw to_js(value.Env(), Error(Code::kClosed, "the sequence is closed"));
   return handle->session_;
 }
 
 Napi::Value SequenceHandle::length(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), engine::Lease(get(info.This(), "this"))->sequence->length()); });
+  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), runtime::Lease(get(info.This(), "this"))->sequence->length()); });
 }
 
 Napi::Value SequenceHandle::context_tokens(const Napi::CallbackInfo& info) {
@@ -185,30 +185,30 @@ Napi::Value SequenceHandle::context_tokens(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SequenceHandle::kv_bytes(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), double(engine::Lease(get(info.This(), "this"))->sequence->bytes())); });
+  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), double(runtime::Lease(get(info.This(), "this"))->sequence->bytes())); });
 }
 
 Napi::Value SequenceHandle::fork(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const engine::Lease lease(get(info.This(), "this"));
-    return wrap_session(info.Env(), std::make_shared<engine::Session>(lease->model, lease->sequence->fork(), lease->precision, lease->history));
+    const runtime::Lease lease(get(info.This(), "this"));
+    return wrap_session(info.Env(), std::make_shared<runtime::Session>(lease->model, lease->sequence->fork(), lease->precision, lease->history));
   });
 }
 
 void SequenceHandle::truncate(const Napi::CallbackInfo& info) {
   const int length = integer_argument(info[0], "length", 0, 1 << 30);
-  guarded(info.Env(), [&] { engine::Lease(get(info.This(), "this"))->sequence->truncate(length); });
+  guarded(info.Env(), [&] { runtime::Lease(get(info.This(), "this"))->sequence->truncate(length); });
 }
 
 void SequenceHandle::repeat(const Napi::CallbackInfo& info) {
   const int length = integer_argument(info[0], "length", 0, 1 << 30);
-  guarded(info.Env(), [&] { engine::Lease(get(info.This(), "this"))->sequence->repeat(length); });
+  guarded(info.Env(), [&] { runtime::Lease(get(info.This(), "this"))->sequence->repeat(length); });
 }
 
 Napi::Value SequenceHandle::fingerprint(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     char text[17];
-    std::snprintf(text, sizeof text, "%016" PRIx64, engine::Lease(get(info.This(), "this"))->sequence->fingerprint());
+    std::snprintf(text, sizeof text, "%016" PRIx64, runtime::Lease(get(info.This(), "this"))->sequence->fingerprint());
     return Napi::String::New(info.Env(), text);
   });
 }

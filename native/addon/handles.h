@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "engine/session.h"
+#include "runtime/session.h"
 
 namespace ragdraft::addon {
 
@@ -17,7 +17,7 @@ class ModelHandle final : public Napi::ObjectWrap<ModelHandle> {
   explicit ModelHandle(const Napi::CallbackInfo& info);
   ~ModelHandle() override;
   // The model; throws ERR_INVALID_ARGUMENT if `value` is no model, ERR_CLOSED.
-  static std::shared_ptr<engine::Model> get(const Napi::Value& value, const char* name);
+  static std::shared_ptr<runtime::Model> get(const Napi::Value& value, const char* name);
 
  private:
   Napi::Value info(const Napi::CallbackInfo& info);
@@ -26,7 +26,7 @@ class ModelHandle final : public Napi::ObjectWrap<ModelHandle> {
   Napi::Value closed(const Napi::CallbackInfo& info);
   void drop(Napi::Env env);
 
-  std::shared_ptr<engine::Model> model_;
+  std::shared_ptr<runtime::Model> model_;
 };
 
 class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
@@ -34,10 +34,10 @@ class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
   static Napi::Function define(Napi::Env env);
   explicit SequenceHandle(const Napi::CallbackInfo& info);
   // The session; throws ERR_INVALID_ARGUMENT if `value` is no sequence, ERR_CLOSED.
-  static std::shared_ptr<engine::Session> get(const Napi::Value& value, const char* name);
+  static std::shared_ptr<runtime::Session> get(const Napi::Value& value, const char* name);
 
  private:
-  std::shared_ptr<engine::Session> open(Napi::Env env) const;
+  std::shared_ptr<runtime::Session> open(Napi::Env env) const;
   Napi::Value length(const Napi::CallbackInfo& info);
   Napi::Value context_tokens(const Napi::CallbackInfo& info);
   Napi::Value kv_bytes(const Napi::CallbackInfo& info);
@@ -48,7 +48,7 @@ class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
   void close(const Napi::CallbackInfo& info);
   Napi::Value closed(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<engine::Session> session_;
+  std::shared_ptr<runtime::Session> session_;
 };
 
 // The handle classes of one environment.
@@ -56,7 +56,7 @@ struct HandleClasses {
   Napi::FunctionReference model, sequence;
 };
 // New handles that share ownership. JavaScript thread.
-Napi::Value wrap_model(Napi::Env env, std::shared_ptr<engine::Model> model);
-Napi::Value wrap_session(Napi::Env env, std::shared_ptr<engine::Session> session);
+Napi::Value wrap_model(Napi::Env env, std::shared_ptr<runtime::Model> model);
+Napi::Value wrap_session(Napi::Env env, std::shared_ptr<runtime::Session> session);
 
 }  // namespace ragdraft::addon

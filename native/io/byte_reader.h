@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/gguf_error.h"
+#include "io/gguf/gguf_error.h"
 
 namespace ragdraft::io {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "io/gguf.h"
+#include "io/gguf/gguf.h"
 #include "ops/backend.h"
 
 namespace ragdraft::model {

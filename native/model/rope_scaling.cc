@@ -31,7 +31,7 @@ void apply_yarn(ops::Rope& rope, int rotary_dim, double factor, double original_
 
 // Llama 3.1 stores its scaling as one divisor a pair.
 void apply_stored_factors(ops::Rope& rope, const io::TensorInfo& tensor) {
-  if (tensor.type_id != uint32_t(tensor::DType::kF32) || tensor.shape.size() != 1 || size_t(tensor.shape[0]) != rope.frequency.size()) {
+  if (tensor.type_id != uint32_t(formats::DType::kF32) || tensor.shape.size() != 1 || size_t(tensor.shape[0]) != rope.frequency.size()) {
     throw Error(Code::kInvalidModel, "rope_freqs.weight must be F32 with one factor for each pair of rotated dimensions");
   }
   for (size_t i = 0; i < rope.frequency.size(); i++) {

@@ -1,6 +1,6 @@
 // RoPE frequencies with the scalings that GGUF files carry.
 #pragma once
-#include "io/gguf.h"
+#include "io/gguf/gguf.h"
 #include "ops/backend.h"
 
 namespace ragdraft::model {

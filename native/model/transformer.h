@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "io/gguf.h"
+#include "io/gguf/gguf.h"
 #include "kv/selection.h"
 #include "kv/sequence.h"
 #include "model/config.h"

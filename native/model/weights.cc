@@ -54,9 +54,9 @@ struct WeightsLoader::Impl {
   }
   void matrix(const std::string& name, int64_t rows, int64_t columns, std::unique_ptr<ops::Matrix>& out) {
     const io::TensorInfo& tensor = expect(name, {columns, rows});
-    const tensor::MatrixView source = io::as_matrix(tensor);
+    const formats::MatrixView source = io::as_matrix(tensor);
     const bool copied = draft_copy && ops::draft_copy_pays(source);
-    if (copied) saved_by_copies += int64_t(tensor.bytes) - rows * int64_t(tensor::row_bytes(tensor::DType::kQ4_0, columns));
+    if (copied) saved_by_copies += int64_t(tensor.bytes) - rows * int64_t(formats::row_bytes(formats::DType::kQ4_0, columns));
     add(tensor, [this, source, copied, &out, index = matrices.size()] {
       if (cache) out = cache->take(index);
       if (!out) out = backend.pack(source);
@@ -72,9 +72,9 @@ struct WeightsLoader::Impl {
       const size_t bytes = size_t(size) * sizeof(float);
       const std::shared_ptr<std::byte[]> memory = backend.memory()->allocate(bytes);
       out = Vector(memory, reinterpret_cast<float*>(memory.get()));
-      const tensor::MatrixView view = io::as_matrix(tensor);
+      const formats::MatrixView view = io::as_matrix(tensor);
       std::vector<float> values(static_cast<size_t>(size));
-      tensor::dequantize_row(view.type, view.data, size, values.data());
+      formats::dequantize_row(view.type, view.data, size, values.data());
       backend.memory()->upload(out.get(), values.data(), bytes);
     });
   }

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "io/gguf.h"
+#include "io/gguf/gguf.h"
 #include "model/config.h"
 #include "model/weights_cache.h"
 #include "ops/backend.h"

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "io/byte_writer.h"
-#include "store/weights_file.h"
-#include "store/weights_store.h"
+#include "io/packed_weights/weights_file.h"
+#include "io/packed_weights/weights_store.h"
 
 namespace ragdraft::model {
 namespace {
@@ -27,7 +27,7 @@ bool settled(const std::vector<io::MappedFile::Identity>& identities) {
   return !identities.empty();
 }
 
-bool is_of(const store::StoredMatrix& a, const store::StoredMatrix& b) {
+bool is_of(const io::StoredMatrix& a, const io::StoredMatrix& b) {
   return a.name == b.name && a.layout == b.layout && a.type == b.type && a.rows == b.rows && a.columns == b.columns;
 }
 
@@ -37,13 +37,13 @@ struct WeightsCache::Impl {
   const std::shared_ptr<const io::GgufFile> source;
   const std::vector<const io::TensorInfo*> tensors;
   ops::Backend& backend;
-  std::optional<store::WeightsStore> store;  // nothing: unavailable
-  store::WeightsTable wanted;                // what the file holds if it is ours; contents once they are known
+  std::optional<io::WeightsStore> store;  // nothing: unavailable
+  io::WeightsTable wanted;                // what the file holds if it is ours; contents once they are known
   uint64_t source_name = 0;
   bool looked_up_source = false, ready = false;
   std::vector<uint64_t> digests;  // of the tensors' data so far
-  std::shared_ptr<const store::WeightsFile> file;
-  std::unique_ptr<store::WeightsWriter> writer;
+  std::shared_ptr<const io::WeightsFile> file;
+  std::unique_ptr<io::WeightsWriter> writer;
   bool stored = false;
   CacheReport report;
 
@@ -59,7 +59,7 @@ struct WeightsCache::Impl {
 
   void open_folder(const std::string& folder) {
     for (const io::TensorInfo* tensor : tensors) {
-      const tensor::MatrixView view = io::as_matrix(*tensor);
+      const formats::MatrixView view = io::as_matrix(*tensor);
       const std::string layout = backend.packed_layout(view.type);
       if (layout.empty()) return give_up("backend " + backend.name() + " has no packed form to keep");
       wanted.matrices.push_back({tensor->name, layout, view.type, view.rows, view.columns});
@@ -75,7 +75,7 @@ struct WeightsCache::Impl {
   uint64_t name_contents() const {
     io::ByteWriter name;
     for (size_t i = 0; i < wanted.matrices.size(); i++) {
-      const store::StoredMatrix& matrix = wanted.matrices[i];
+      const io::StoredMatrix& matrix = wanted.matrices[i];
       name.string(matrix.name);
       name.string(matrix.layout);
       name.number(uint64_t(matrix.type));
@@ -91,7 +91,7 @@ struct WeightsCache::Impl {
     ready = true;
     report.path = store->weights_path(wanted.contents);
     try {
-      auto found = std::make_shared<const store::WeightsFile>(report.path, store->key());
+      auto found = std::make_shared<const io::WeightsFile>(report.path, store->key());
       const auto& matrices = found->table().matrices;
       const bool ours = found->table().contents == wanted.contents &&
                         std::equal(matrices.begin(), matrices.end(), wanted.matrices.begin(), wanted.matrices.end(), is_of);
@@ -115,7 +115,7 @@ struct WeightsCache::Impl {
   void start_writing(std::span<const ops::Matrix* const> packed) {
     std::vector<std::span<const std::byte>> images;
     for (const ops::Matrix* matrix : packed) images.push_back(matrix->image);
-    writer = std::make_unique<store::WeightsWriter>(report.path, wanted, std::move(images), store->key());
+    writer = std::make_unique<io::WeightsWriter>(report.path, wanted, std::move(images), store->key());
   }
 };
 

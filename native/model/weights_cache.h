@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "io/gguf.h"
+#include "io/gguf/gguf.h"
 #include "ops/backend.h"
 
 namespace ragdraft::model {

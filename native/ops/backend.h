@@ -19,7 +19,7 @@
 #include "base/types.h"
 #include "kv/layout.h"
 #include "sampling/rounds.h"
-#include "tensor/dtype.h"
+#include "formats/dtype.h"
 
 struct ragdraft_cuda_api;
 
@@ -109,8 +109,8 @@ struct DeviceDescription {
 
 // What a model will take of Backend::memory(), told before any of it is taken.
 struct Demand {
-  std::vector<tensor::MatrixView> matrices;  // to be packed; nobody looks at their data
-  tensor::MatrixView embedding;
+  std::vector<formats::MatrixView> matrices;  // to be packed; nobody looks at their data
+  formats::MatrixView embedding;
   size_t other_bytes = 0;    // norms, biases, activations
   bool draft_copy = false;   // of each matrix that it pays for
   kv::KvLayout kv;
@@ -139,24 +139,24 @@ class Backend {
   virtual kv::BlockOrder block_order() const { return kv::BlockOrder::kTokens; }
 
   // Repacks `source` (which may be dropped afterwards). Throws kUnsupportedModel, kOutOfMemory.
-  virtual std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) = 0;
+  virtual std::unique_ptr<Matrix> pack(const formats::MatrixView& source) = 0;
 
   // Gives `matrix`, which pack() made of `source`, a copy of 4 bits a weight (ops/draft_copy.h) that products at kDraft read from then
   // on. draft_copy_pays(source) must hold. Throws kOutOfMemory, and leaves the matrix as it was.
-  virtual void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) = 0;
+  virtual void add_draft_copy(Matrix& matrix, const formats::MatrixView& source) = 0;
 
   // Names the form of Matrix::image for matrices of this type, 1 to 64 characters: equal names mean that equal sources have equal
   // images, on every machine and in every version. "": there are no images.
-  virtual std::string packed_layout(tensor::DType) const { return ""; }
+  virtual std::string packed_layout(formats::DType) const { return ""; }
   // The matrix that pack(source) makes, without a look at source.data: from its `image`, 64-byte aligned, alive as long as `owner`.
   // nullptr if the image has another size than it should.
-  virtual std::unique_ptr<Matrix> adopt(const tensor::MatrixView& /*source*/, std::span<const std::byte> /*image*/,
+  virtual std::unique_ptr<Matrix> adopt(const formats::MatrixView& /*source*/, std::span<const std::byte> /*image*/,
                                         std::shared_ptr<const void> /*owner*/) {
     return nullptr;
   }
 
   // `source` stays mapped as long as the table lives. Throws kUnsupportedModel, kOutOfMemory.
-  virtual std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) = 0;
+  virtual std::unique_ptr<EmbeddingTable> load_embedding(const formats::MatrixView& source) = 0;
 
   // nullptr where nothing is gained by recording.
   virtual std::unique_ptr<Recordings> make_recordings() { return nullptr; }

@@ -1,23 +1,23 @@
 #include "ops/draft_copy.h"
 
-#include "tensor/quantize.h"
+#include "formats/quantize.h"
 
 namespace ragdraft::ops {
 
-using tensor::DType;
+using formats::DType;
 
-bool draft_copy_pays(const tensor::MatrixView& source) noexcept {
+bool draft_copy_pays(const formats::MatrixView& source) noexcept {
   const bool wide = source.type == DType::kF32 || source.type == DType::kF16 || source.type == DType::kBF16;
-  return wide && source.columns % tensor::info(DType::kQ4_0).block_elements == 0;
+  return wide && source.columns % formats::info(DType::kQ4_0).block_elements == 0;
 }
 
-std::vector<std::byte> draft_copy_rows(const tensor::MatrixView& source, int64_t first, int64_t rows) {
-  const size_t stride = tensor::row_bytes(source.type, source.columns), copy_stride = tensor::row_bytes(DType::kQ4_0, source.columns);
+std::vector<std::byte> draft_copy_rows(const formats::MatrixView& source, int64_t first, int64_t rows) {
+  const size_t stride = formats::row_bytes(source.type, source.columns), copy_stride = formats::row_bytes(DType::kQ4_0, source.columns);
   std::vector<float> row(size_t(source.columns));
   std::vector<std::byte> copy(size_t(rows) * copy_stride);
   for (int64_t i = 0; i < rows; ++i) {
-    tensor::dequantize_row(source.type, source.data + size_t(first + i) * stride, source.columns, row.data());
-    tensor::quantize_q4_0(row.data(), source.columns, copy.data() + size_t(i) * copy_stride);
+    formats::dequantize_row(source.type, source.data + size_t(first + i) * stride, source.columns, row.data());
+    formats::quantize_q4_0(row.data(), source.columns, copy.data() + size_t(i) * copy_stride);
   }
   return copy;
 }

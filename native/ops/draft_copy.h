@@ -4,15 +4,15 @@
 #include <cstdint>
 #include <vector>
 
-#include "tensor/dtype.h"
+#include "formats/dtype.h"
 
 namespace ragdraft::ops {
 
 // Whether a copy reads so much less that it is worth its memory: F32, F16 and BF16, in whole blocks of 32 inputs. (Of Q6_K and Q5_K
 // a copy would be 69 % and 82 %, for as much memory.)
-bool draft_copy_pays(const tensor::MatrixView& source) noexcept;
+bool draft_copy_pays(const formats::MatrixView& source) noexcept;
 
-// Rows [first, first + rows) of `source` in Q4_0, by tensor::quantize_q4_0. draft_copy_pays(source) must hold.
-std::vector<std::byte> draft_copy_rows(const tensor::MatrixView& source, int64_t first, int64_t rows);
+// Rows [first, first + rows) of `source` in Q4_0, by formats::quantize_q4_0. draft_copy_pays(source) must hold.
+std::vector<std::byte> draft_copy_rows(const formats::MatrixView& source, int64_t first, int64_t rows);
 
 }  // namespace ragdraft::ops

@@ -9,14 +9,14 @@ namespace ragdraft::ops {
 
 class MappedEmbedding final : public EmbeddingTable {
  public:
-  explicit MappedEmbedding(const tensor::MatrixView& source) : view(source) {
+  explicit MappedEmbedding(const formats::MatrixView& source) : view(source) {
     rows = source.rows;
     columns = source.columns;
   }
-  const tensor::MatrixView view;
+  const formats::MatrixView view;
 
   // Throws kInternal for a table of another backend.
-  static const tensor::MatrixView& view_of(const EmbeddingTable& table) {
+  static const formats::MatrixView& view_of(const EmbeddingTable& table) {
     const auto* mapped = dynamic_cast<const MappedEmbedding*>(&table);
     check(mapped != nullptr, Code::kInternal, "an embedding table of another backend");
     return mapped->view;

@@ -19,7 +19,7 @@ void run_a_kernel(const ragdraft_cuda_api& api, int index) {
   float values[kRows * kColumns], got[2 * kColumns];
   for (int i = 0; i < kRows * kColumns; i++) values[i] = float(i);
   const std::unique_ptr<ops::Backend> backend = ops::make_cuda_backend(api, index);
-  const auto table = backend->load_embedding({tensor::DType::kF32, kRows, kColumns, reinterpret_cast<const std::byte*>(values)});
+  const auto table = backend->load_embedding({formats::DType::kF32, kRows, kColumns, reinterpret_cast<const std::byte*>(values)});
   const TokenId tokens[] = {2, 1};
   const auto out = backend->memory()->allocate(sizeof got);
   std::byte* const page = out.get();  // of a cache that nothing is stored in

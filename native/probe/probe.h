@@ -21,7 +21,7 @@ struct Report {
 // or never return: after `limit_seconds` the process ends itself with status 1.
 Report try_gpus(const std::string& module, int limit_seconds);
 
-// The report as one line of JSON: CudaReport of lib/native/binding.ts.
+// The report as one line of JSON: CudaReport of lib/runtime/binding.ts.
 std::string to_json(const Report& report);
 
 }  // namespace ragdraft::probe

@@ -1,11 +1,11 @@
-/** Models on the emulated GPU (test/cuda/README.md), from JavaScript: what is computed there, and what comes of a GPU that is no good. */
+/** Models on the emulated GPU (test/cpp/cuda/README.md), from JavaScript: what is computed there, and what comes of a GPU that is no good. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import * as path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { listGpus, loadModel } from '../../lib/index'
-import { type CudaFiles, cudaFiles } from '../../lib/native/cuda-files'
+import { type CudaFiles, cudaFiles } from '../../lib/runtime/gpu/cuda-files'
 
 delete process.env.RAGDRAFT_CUDA // scripts/test.cjs sets it
 const { RAGDRAFT_CUDA_MODULE, RAGDRAFT_CUDA_FORCE_LOAD, ...plainEnvironment } = process.env

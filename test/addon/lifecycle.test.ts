@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
-import type { NativeModel } from '../../lib/native/binding'
+import type { NativeModel } from '../../lib/runtime/binding'
 import { randomModel, tiny } from '../helpers/models'
 import { binding, generate, greedyDefaults, loadModel, prefill, randomTokens } from '../helpers/native'
 

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { writeGguf } from '../../lib/gguf/write'
+import { writeGguf } from '../../lib/demo/gguf/write'
 import { dequantizedModel } from '../../tools/models/dequantize'
 import { type RandomModelOptions, randomModel as randomSource, writeRandomModel } from '../../tools/models/random-model'
 

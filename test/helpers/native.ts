@@ -1,6 +1,7 @@
 /** The addon's callbacks as promises, for tests that go below the public API. */
-import type { GenerateRequest, GgufContents, NativeModel, NativeSequence, NativeStats } from '../../lib/native/binding'
-import { native } from '../../lib/native/load'
+
+import { native } from '../../lib/runtime/addon/load'
+import type { GenerateRequest, GgufContents, NativeModel, NativeSequence, NativeStats } from '../../lib/runtime/binding'
 
 export const binding = native()
 

@@ -1,6 +1,7 @@
 /** Caches that hold a prompt, for tests of whole models. */
-import type { GenerateRequest, NativeModel, NativeSequence } from '../../lib/native/binding'
-import type { KvType } from '../../lib/options'
+
+import type { KvType } from '../../lib/options/options'
+import type { GenerateRequest, NativeModel, NativeSequence } from '../../lib/runtime/binding'
 import { tiny } from './models'
 import { prefill, randomTokens } from './native'
 

@@ -1,6 +1,6 @@
 /**
  * Which tier of the tests runs: RAGDRAFT_TEST_TIER=full (`npm run test:full`), or the quick one (`npm test`). Both hold every invariant.
- * The quick tier takes pairs of parameters where the full tier takes whole products; test/native/tier.h says the same in C++. Files named
+ * The quick tier takes pairs of parameters where the full tier takes whole products; test/cpp/support/tier.h says the same in C++. Files named
  * `*.full.test.ts` belong to the full tier alone.
  */
 const wish = process.env.RAGDRAFT_TEST_TIER || 'quick'

@@ -1,5 +1,5 @@
 /** What the encoders and decoders of quantised blocks share. */
-import { fromHalf, toHalf } from '../../lib/gguf/half'
+import { fromHalf, toHalf } from '../../lib/demo/gguf/half'
 
 /** Encodes the block that starts at `element` into the zeroed bytes that start at `byte`. */
 export type EncodeBlock = (values: Float32Array, element: number, out: DataView, byte: number) => void

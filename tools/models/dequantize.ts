@@ -1,5 +1,5 @@
 /** The same model with every matrix as F32: what an engine would compute if its arithmetic on quantised weights were exact. */
-import { bytesOf, type GgufSource } from '../../lib/gguf/types'
+import { bytesOf, type GgufSource } from '../../lib/demo/gguf/types'
 import { decode } from './quantize'
 
 export function dequantizedModel(source: GgufSource): GgufSource {

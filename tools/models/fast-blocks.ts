@@ -2,8 +2,8 @@
  * Tensor data straight from a generator: random quants under scales that give the wanted standard deviation, for models whose size
  * matters and whose weights do not. Weights are uniform, blocks valid, scales and mins varied.
  */
-import { fromHalf, toBfloat, toHalf } from '../../lib/gguf/half'
-import { bytesOf, type TensorType, tensorTypes } from '../../lib/gguf/types'
+import { fromHalf, toBfloat, toHalf } from '../../lib/demo/gguf/half'
+import { bytesOf, type TensorType, tensorTypes } from '../../lib/demo/gguf/types'
 import { packSixBits } from './k-quants'
 import type { Random } from './random'
 

@@ -2,8 +2,8 @@
  * Encoders and decoders of GGUF's tensor types, written from the format's definition: any valid block is fine for a test model, so
  * the encoders search no further than minimum and maximum. The decoders are the test's oracle and compute in f64.
  */
-import { fromBfloat, fromHalf, toBfloat, toHalf } from '../../lib/gguf/half'
-import { bytesOf, type TensorType, tensorTypes } from '../../lib/gguf/types'
+import { fromBfloat, fromHalf, toBfloat, toHalf } from '../../lib/demo/gguf/half'
+import { bytesOf, type TensorType, tensorTypes } from '../../lib/demo/gguf/types'
 import { clamp, type DecodeBlock, type EncodeBlock, putHalf } from './blocks'
 import { decodeQ4K, decodeQ5K, decodeQ6K, encodeQ4K, encodeQ5K, encodeQ6K } from './k-quants'
 

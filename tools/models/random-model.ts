@@ -1,9 +1,10 @@
 /** Models of any shape with random weights: the same names and metadata as real GGUF files, so that other engines load them too. */
+
+import { bytesOf, f32, type GgufSource, type Metadata, string, type TensorSource, type TensorType, u32 } from '../../lib/demo/gguf/types'
+import { writeGguf } from '../../lib/demo/gguf/write'
 import { describeTokenizer } from '../../lib/demo/model'
 import { type Llama3Scaling, llama3Factors } from '../../lib/demo/rope-kernels'
 import { demoMerges, makeVocabulary } from '../../lib/demo/vocabulary'
-import { bytesOf, f32, type GgufSource, type Metadata, string, type TensorSource, type TensorType, u32 } from '../../lib/gguf/types'
-import { writeGguf } from '../../lib/gguf/write'
 import { fastBlocks } from './fast-blocks'
 import { encode } from './quantize'
 import { Random } from './random'

@@ -1,5 +1,16 @@
 /** Converts a llama2.c checkpoint (version 0: 7 int32, then fp32 weights) and its tokenizer.bin to a GGUF file of arch llama. */
-import { bool, bytesOf, f32, f32Array, type GgufSource, i32Array, string, stringArray, type TensorSource, u32 } from '../../lib/gguf/types'
+import {
+  bool,
+  bytesOf,
+  f32,
+  f32Array,
+  type GgufSource,
+  i32Array,
+  string,
+  stringArray,
+  type TensorSource,
+  u32,
+} from '../../lib/demo/gguf/types'
 
 /**
  * @param checkpoint contents of e.g. stories260K.bin.

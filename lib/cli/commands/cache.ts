@@ -1,4 +1,4 @@
-import { clearWeightsCache, listWeightsCache, weightsCacheFolder } from '../../cache/weights-cache'
+import { clearWeightsCache, listWeightsCache, weightsCacheFolder } from '../../runtime/weights-cache'
 import type { Command } from '../command'
 import { sizeText } from '../size'
 

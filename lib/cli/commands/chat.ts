@@ -1,6 +1,6 @@
 import * as path from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { RagdraftError } from '../../errors'
+import { RagdraftError } from '../../base/errors'
 import type { Command, Invocation } from '../command'
 import { Conversation } from '../conversation'
 import { failureText } from '../failure'

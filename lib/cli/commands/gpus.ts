@@ -1,4 +1,4 @@
-import type { Gpu } from '../../session/list-gpus'
+import type { Gpu } from '../../api/list-gpus'
 import type { Command } from '../command'
 import { sizeText } from '../size'
 

@@ -1,4 +1,4 @@
-import type { ModelDescription } from '../../session/describe'
+import type { ModelDescription } from '../../api/inspect-model'
 import type { Command } from '../command'
 import { interruptSignal } from '../io'
 import { sizeText } from '../size'

@@ -22,11 +22,11 @@ class CpuBackend final : public Backend {
   kv::BlockOrder block_order() const override { return kv::BlockOrder::kOperands; }
 
   // pack.cc, embed.cc, linear.cc
-  std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override;
-  void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override;
-  std::string packed_layout(tensor::DType type) const override;
-  std::unique_ptr<Matrix> adopt(const tensor::MatrixView& source, std::span<const std::byte> image, std::shared_ptr<const void> owner) override;
-  std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) override;
+  std::unique_ptr<Matrix> pack(const formats::MatrixView& source) override;
+  void add_draft_copy(Matrix& matrix, const formats::MatrixView& source) override;
+  std::string packed_layout(formats::DType type) const override;
+  std::unique_ptr<Matrix> adopt(const formats::MatrixView& source, std::span<const std::byte> image, std::shared_ptr<const void> owner) override;
+  std::unique_ptr<EmbeddingTable> load_embedding(const formats::MatrixView& source) override;
   void embed(const EmbeddingTable& table, std::span<const TokenId> tokens, float* out) override;
   void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision) override;
 

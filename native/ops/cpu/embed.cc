@@ -4,17 +4,17 @@
 
 namespace ragdraft::ops {
 
-std::unique_ptr<EmbeddingTable> CpuBackend::load_embedding(const tensor::MatrixView& source) {
+std::unique_ptr<EmbeddingTable> CpuBackend::load_embedding(const formats::MatrixView& source) {
   return std::make_unique<MappedEmbedding>(source);
 }
 
 void CpuBackend::embed(const EmbeddingTable& embedding, std::span<const TokenId> tokens, float* out) {
-  const tensor::MatrixView& table = MappedEmbedding::view_of(embedding);
+  const formats::MatrixView& table = MappedEmbedding::view_of(embedding);
   for (const TokenId token : tokens)
     check(token >= 0 && token < table.rows, Code::kInvalidArgument, "token id outside the embedding table");
-  const size_t row_bytes = tensor::row_bytes(table.type, table.columns);
+  const size_t row_bytes = formats::row_bytes(table.type, table.columns);
   const auto one = [&](int i, int) {
-    tensor::dequantize_row(table.type, table.data + size_t(tokens[size_t(i)]) * row_bytes, table.columns, out + i * table.columns);
+    formats::dequantize_row(table.type, table.data + size_t(tokens[size_t(i)]) * row_bytes, table.columns, out + i * table.columns);
   };
   constexpr int kSerialTokens = 4;  // a few microseconds each: less than waking a worker
   if (tokens.size() <= kSerialTokens) {

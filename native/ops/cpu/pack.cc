@@ -11,7 +11,7 @@ namespace ragdraft::ops {
 namespace {
 
 // A matrix of this type and shape, but for its bytes.
-std::unique_ptr<PackedMatrix> plan_matrix(tensor::DType type, int64_t rows, int64_t columns) {
+std::unique_ptr<PackedMatrix> plan_matrix(formats::DType type, int64_t rows, int64_t columns) {
   auto matrix = std::make_unique<PackedMatrix>();
   matrix->packed = plan_layout(type, rows, columns);
   matrix->rows = rows;
@@ -30,8 +30,8 @@ void give_bytes(PackedMatrix& matrix, const std::byte* data, std::shared_ptr<con
 
 }  // namespace
 
-std::unique_ptr<Matrix> CpuBackend::pack(const tensor::MatrixView& source) {
-  const tensor::DTypeInfo& type = tensor::info(source.type);
+std::unique_ptr<Matrix> CpuBackend::pack(const formats::MatrixView& source) {
+  const formats::DTypeInfo& type = formats::info(source.type);
   if (source.rows < 1 || source.columns < 1 || source.columns % type.block_elements != 0)
     throw Error(Code::kUnsupportedModel, "a " + std::string(type.name) + " matrix of " + std::to_string(source.rows) + " rows and " +
                                              std::to_string(source.columns) + " columns: columns must be a multiple of " +
@@ -45,21 +45,21 @@ std::unique_ptr<Matrix> CpuBackend::pack(const tensor::MatrixView& source) {
   return matrix;
 }
 
-std::string CpuBackend::packed_layout(tensor::DType type) const {
+std::string CpuBackend::packed_layout(formats::DType type) const {
   return "cpu-" + std::to_string(kPackedLayoutVersion) + "-" + std::to_string(int(plan_layout(type, 0, 0).format));
 }
 
-std::unique_ptr<Matrix> CpuBackend::adopt(const tensor::MatrixView& source, std::span<const std::byte> image, std::shared_ptr<const void> owner) {
+std::unique_ptr<Matrix> CpuBackend::adopt(const formats::MatrixView& source, std::span<const std::byte> image, std::shared_ptr<const void> owner) {
   std::unique_ptr<PackedMatrix> matrix = plan_matrix(source.type, source.rows, source.columns);
   if (image.size() != matrix->bytes || reinterpret_cast<uintptr_t>(image.data()) % 64 != 0) return nullptr;
   give_bytes(*matrix, image.data(), std::move(owner));
   return matrix;
 }
 
-void CpuBackend::add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) {
+void CpuBackend::add_draft_copy(Matrix& matrix, const formats::MatrixView& source) {
   auto* packed = dynamic_cast<PackedMatrix*>(&matrix);
   check(packed != nullptr && draft_copy_pays(source), Code::kInternal, "a matrix that cannot have a draft copy");
-  PackedWeights copy = plan_layout(tensor::DType::kQ4_0, source.rows, source.columns);
+  PackedWeights copy = plan_layout(formats::DType::kQ4_0, source.rows, source.columns);
   const size_t bytes = copy.bytes;
   std::shared_ptr<std::byte[]> memory = allocate_zeroed(bytes);
   auto* data = reinterpret_cast<uint8_t*>(memory.get());
@@ -67,7 +67,7 @@ void CpuBackend::add_draft_copy(Matrix& matrix, const tensor::MatrixView& source
   pool_.parallel_for(int(copy.panels), [&](int index, int) {
     const int64_t first = int64_t(index) * kPanelOutputs, rows = std::min<int64_t>(kPanelOutputs, source.rows - first);
     const std::vector<std::byte> blocks = draft_copy_rows(source, first, rows);
-    pack_panel({tensor::DType::kQ4_0, rows, source.columns, blocks.data()}, copy, 0, data + size_t(index) * copy.panel_step);
+    pack_panel({formats::DType::kQ4_0, rows, source.columns, blocks.data()}, copy, 0, data + size_t(index) * copy.panel_step);
   });
   packed->draft = copy;
   packed->copy_memory = std::move(memory);

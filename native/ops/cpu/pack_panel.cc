@@ -8,7 +8,7 @@
 namespace ragdraft::ops {
 namespace {
 
-using tensor::DType;
+using formats::DType;
 
 constexpr int kSuperBlock = 256;
 
@@ -147,9 +147,9 @@ void pack_bf16(const uint8_t* rows, size_t row_bytes, int outputs, int64_t colum
 
 }  // namespace
 
-void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* data) {
+void pack_panel(const formats::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* data) {
   uint8_t *const panel = data + size_t(index) * layout.panel_step, *const low = data + layout.low + size_t(index) * layout.low_step;
-  const size_t row_bytes = tensor::row_bytes(source.type, source.columns);
+  const size_t row_bytes = formats::row_bytes(source.type, source.columns);
   const auto* rows = reinterpret_cast<const uint8_t*>(source.data) + size_t(index) * kPanelOutputs * row_bytes;
   const int64_t left = source.rows - index * kPanelOutputs;
   const int outputs = int(left < kPanelOutputs ? left : kPanelOutputs);

@@ -11,8 +11,8 @@ struct Planes {
   int supers, scales, high, low;
 };
 
-Planes planes_of(tensor::DType type) {
-  using tensor::DType;
+Planes planes_of(formats::DType type) {
+  using formats::DType;
   constexpr int kVector = 64, kHalves = 16 * 2, kBytes = 16;
   switch (type) {
     case DType::kF32: return {PackedFormat::kF32, 0, 0, 0, 256 * 16 * 4};
@@ -29,7 +29,7 @@ Planes planes_of(tensor::DType type) {
 
 }  // namespace
 
-PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns) {
+PackedWeights plan_layout(formats::DType type, int64_t rows, int64_t columns) {
   const Planes planes = planes_of(type);
   PackedWeights layout{};
   layout.format = planes.format;

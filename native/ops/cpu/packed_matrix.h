@@ -16,12 +16,12 @@ class PackedMatrix final : public Matrix {
 };
 
 // Where the planes of a matrix of this type and size lie; data is nullptr.
-PackedWeights plan_layout(tensor::DType type, int64_t rows, int64_t columns);
+PackedWeights plan_layout(formats::DType type, int64_t rows, int64_t columns);
 
 // The matrix as a product at Precision::kDraft reads it without a copy.
 PackedWeights draft_view(PackedWeights weights);
 
 // Fills panel `index` of the matrix at `data`, zeroed memory, from the rows of `source`.
-void pack_panel(const tensor::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* data);
+void pack_panel(const formats::MatrixView& source, const PackedWeights& layout, int64_t index, uint8_t* data);
 
 }  // namespace ragdraft::ops

@@ -73,10 +73,10 @@ void CudaBackend::check_kv(const kv::KvLayout& layout) const {
 
 // ---- weights -------------------------------------------------------------------------------------------------------------
 
-std::unique_ptr<Matrix> CudaBackend::pack(const tensor::MatrixView& source) {
+std::unique_ptr<Matrix> CudaBackend::pack(const formats::MatrixView& source) {
   auto matrix = std::make_unique<CudaMatrix>();
   matrix->packed = pack_matrix(*device_, *memory_, source.type, source.rows, source.columns, [&](int64_t first, int64_t) {
-    return source.data + size_t(first) * tensor::row_bytes(source.type, source.columns);
+    return source.data + size_t(first) * formats::row_bytes(source.type, source.columns);
   });
   matrix->rows = source.rows;
   matrix->columns = source.columns;
@@ -85,11 +85,11 @@ std::unique_ptr<Matrix> CudaBackend::pack(const tensor::MatrixView& source) {
   return matrix;
 }
 
-void CudaBackend::add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) {
+void CudaBackend::add_draft_copy(Matrix& matrix, const formats::MatrixView& source) {
   CudaMatrix& own = CudaMatrix::of(matrix);
   check(draft_copy_pays(source), Code::kInternal, "a matrix that cannot have a draft copy");
   std::vector<std::byte> rows_of_copy;
-  own.copy = pack_matrix(*device_, *memory_, tensor::DType::kQ4_0, source.rows, source.columns, [&](int64_t first, int64_t rows) {
+  own.copy = pack_matrix(*device_, *memory_, formats::DType::kQ4_0, source.rows, source.columns, [&](int64_t first, int64_t rows) {
     rows_of_copy = draft_copy_rows(source, first, rows);
     return static_cast<const std::byte*>(rows_of_copy.data());
   });
@@ -98,11 +98,11 @@ void CudaBackend::add_draft_copy(Matrix& matrix, const tensor::MatrixView& sourc
 }
 
 // As the file stores it: a row is dequantised where it is looked up.
-std::unique_ptr<EmbeddingTable> CudaBackend::load_embedding(const tensor::MatrixView& source) {
+std::unique_ptr<EmbeddingTable> CudaBackend::load_embedding(const formats::MatrixView& source) {
   auto table = std::make_unique<CudaEmbedding>();
   table->rows = source.rows;
   table->columns = source.columns;
-  table->row_bytes = tensor::row_bytes(source.type, source.columns);
+  table->row_bytes = formats::row_bytes(source.type, source.columns);
   table->bytes = size_t(source.rows) * table->row_bytes;
   table->type = source.type;
   table->memory = memory_->allocate(table->bytes);

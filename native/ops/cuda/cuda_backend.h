@@ -26,9 +26,9 @@ class CudaBackend final : public Backend, private sampling::Rounds {
   const std::shared_ptr<Memory>& memory() const override { return memory_; }
   kv::BlockOrder block_order() const override { return kv::BlockOrder::kTokens; }
 
-  std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override;
-  void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override;
-  std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) override;
+  std::unique_ptr<Matrix> pack(const formats::MatrixView& source) override;
+  void add_draft_copy(Matrix& matrix, const formats::MatrixView& source) override;
+  std::unique_ptr<EmbeddingTable> load_embedding(const formats::MatrixView& source) override;
 
   std::unique_ptr<Recordings> make_recordings() override { return std::make_unique<CudaRecordings>(device_); }
   // A pass of few rows runs as it is called when its shape comes first, is recorded when it comes again, and from then on is replayed.

@@ -5,9 +5,9 @@
 
 namespace ragdraft::ops::cuda {
 
-PackedRows pack_matrix(const OpenDevice& device, Memory& memory, tensor::DType type, int64_t rows, int64_t columns,
+PackedRows pack_matrix(const OpenDevice& device, Memory& memory, formats::DType type, int64_t rows, int64_t columns,
                        const std::function<const std::byte*(int64_t first, int64_t rows)>& rows_of) {
-  const tensor::DTypeInfo& info = tensor::info(type);
+  const formats::DTypeInfo& info = formats::info(type);
   if (rows < 1 || columns < 1 || columns % info.block_elements != 0)
     throw Error(Code::kUnsupportedModel, "a " + std::string(info.name) + " matrix of " + std::to_string(rows) + " rows and " +
                                              std::to_string(columns) + " columns: columns must be a multiple of " +
@@ -17,7 +17,7 @@ PackedRows pack_matrix(const OpenDevice& device, Memory& memory, tensor::DType t
   packed.shape.device_data = packed.memory.get();
   // A few MiB at a time: the device packs one run while the next one is read.
   constexpr int64_t kRunBytes = int64_t{8} << 20;
-  const int64_t row_bytes = int64_t(tensor::row_bytes(type, columns));
+  const int64_t row_bytes = int64_t(formats::row_bytes(type, columns));
   const int64_t run = std::max<int64_t>(1, kRunBytes / row_bytes / RAGDRAFT_CUDA_PACK_ROWS) * RAGDRAFT_CUDA_PACK_ROWS;
   for (int64_t first = 0; first < rows; first += run) {
     const int64_t count = std::min(run, rows - first);

@@ -19,7 +19,7 @@ struct PackedRows {
 
 // rows_of(first, rows): those rows as a file stores them; they may go at the next call. Throws kUnsupportedModel, kOutOfMemory,
 // kDeviceFailed.
-PackedRows pack_matrix(const OpenDevice& device, Memory& memory, tensor::DType type, int64_t rows, int64_t columns,
+PackedRows pack_matrix(const OpenDevice& device, Memory& memory, formats::DType type, int64_t rows, int64_t columns,
                        const std::function<const std::byte*(int64_t first, int64_t rows)>& rows_of);
 
 class CudaMatrix final : public Matrix {
@@ -38,7 +38,7 @@ class CudaMatrix final : public Matrix {
 
 class CudaEmbedding final : public EmbeddingTable {
  public:
-  tensor::DType type{};
+  formats::DType type{};
   size_t row_bytes = 0;
   std::shared_ptr<std::byte[]> memory;
 

@@ -96,7 +96,7 @@ gpu::Graph Device::end_recording() {
 }
 
 void Device::pack(const Weights& into, int64_t first_row, int64_t rows, const void* from) {
-  const size_t bytes = size_t(rows) * tensor::row_bytes(into.type, into.columns);
+  const size_t bytes = size_t(rows) * formats::row_bytes(into.type, into.columns);
   auto* const raw = static_cast<uint8_t*>(products_.take(stream, std::max(bytes, linear_scratch_bytes(into.type, into.columns))));
   upload(raw, from, bytes);
   cuda::pack(stream, raw, first_row, rows, into);
@@ -176,6 +176,6 @@ sampling::RoundOutcome Device::judge(int judged, int rows, const float* logits, 
   return outcome;
 }
 
-size_t linear_scratch_bytes(tensor::DType type, int64_t columns) { return input_bytes(input_form(type), kPassRows, columns); }
+size_t linear_scratch_bytes(formats::DType type, int64_t columns) { return input_bytes(input_form(type), kPassRows, columns); }
 
 }  // namespace ragdraft::ops::cuda

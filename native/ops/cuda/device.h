@@ -117,6 +117,6 @@ class Device {
 };
 
 // Scratch memory of products with such a matrix.
-size_t linear_scratch_bytes(tensor::DType type, int64_t columns);
+size_t linear_scratch_bytes(formats::DType type, int64_t columns);
 
 }  // namespace ragdraft::ops::cuda

@@ -35,7 +35,7 @@ ragdraft_cuda_device_info device_info(const ragdraft_cuda_api& api, int index) {
   return info;
 }
 
-PackedSize packed_size(const ragdraft_cuda_api& api, tensor::DType type, int64_t rows, int64_t columns) {
+PackedSize packed_size(const ragdraft_cuda_api& api, formats::DType type, int64_t rows, int64_t columns) {
   PackedSize size{};
   ragdraft_cuda_error error;
   require(api.packed_size(uint32_t(type), rows, columns, &size.bytes, &size.draft_bytes, &size.scratch_bytes, &error), error);

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "ops/cuda/module.h"
-#include "tensor/dtype.h"
+#include "formats/dtype.h"
 
 namespace ragdraft::ops::cuda {
 
@@ -20,7 +20,7 @@ struct PackedSize {
   uint64_t scratch_bytes;       // that its products need beside it
 };
 // No device is needed. Throws kUnsupportedModel for types that there are no kernels for.
-PackedSize packed_size(const ragdraft_cuda_api& api, tensor::DType type, int64_t rows, int64_t columns);
+PackedSize packed_size(const ragdraft_cuda_api& api, formats::DType type, int64_t rows, int64_t columns);
 
 // An open device of the module. Closes it at the end.
 struct FreeMemory {

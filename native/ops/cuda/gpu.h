@@ -1,8 +1,8 @@
 // The only door to the GPU: kernels and host code of the CUDA module use what is declared behind this header and nothing else of
-// CUDA. With nvcc it is CUDA itself; without, test/cuda/emulator.h, which runs the same sources on the CPU. Both sides provide:
+// CUDA. With nvcc it is CUDA itself; without, test/cpp/cuda/emulator.h, which runs the same sources on the CPU. Both sides provide:
 //
 //   for kernels   CUDA's own words: __global__, threadIdx, __syncthreads, shuffles and votes, atomics, fmaf, __expf, ...
-//                 (test/cuda/README.md lists them), and in namespace gpu what CUDA leaves to PTX:
+//                 (test/cpp/cuda/README.md lists them), and in namespace gpu what CUDA leaves to PTX:
 //     RAGDRAFT_UNROLL                 before a loop whose arrays must stay in registers
 //     shared<T>(), dynamic_shared()   memory of the block; __shared__ itself is not used: the emulator could not watch it
 //     ldmatrix_x4[_trans]             four 8x8 tiles of 16-bit values from shared memory, as operands of mma

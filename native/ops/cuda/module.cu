@@ -147,14 +147,14 @@ int wait(Handle* device, Report* error) {
 int packed_size(uint32_t type, int64_t rows, int64_t columns, uint64_t* bytes, uint64_t* draft_bytes, uint64_t* scratch_bytes,
                 Report* error) {
   return guarded(error, [&] {
-    *bytes = cuda::packed_bytes(tensor::DType(type), rows, columns);
-    *draft_bytes = cuda::packed_draft_bytes(tensor::DType(type), rows, columns);
-    *scratch_bytes = cuda::linear_scratch_bytes(tensor::DType(type), columns);
+    *bytes = cuda::packed_bytes(formats::DType(type), rows, columns);
+    *draft_bytes = cuda::packed_draft_bytes(formats::DType(type), rows, columns);
+    *scratch_bytes = cuda::linear_scratch_bytes(formats::DType(type), columns);
   });
 }
 
 cuda::Weights weights_of(const ragdraft_cuda_matrix& matrix) {
-  return {tensor::DType(matrix.type), matrix.rows, matrix.columns, static_cast<uint8_t*>(matrix.device_data)};
+  return {formats::DType(matrix.type), matrix.rows, matrix.columns, static_cast<uint8_t*>(matrix.device_data)};
 }
 
 int pack(Handle* device, const ragdraft_cuda_matrix* into, int64_t first_row, int64_t rows, const void* from, Report* error) {
@@ -195,7 +195,7 @@ void release_graph(Handle* device, ragdraft_cuda_graph* graph) {
 int embed(Handle* device, const ragdraft_cuda_embedding* table, int rows, float* out, Report* error) {
   return guarded(device, error, [&] {
     const auto* data = static_cast<const uint8_t*>(table->device_data);
-    cuda::embed(device->work(), device->pass(), device->drafts(), {tensor::DType(table->type), table->columns, table->row_bytes, data}, rows, out);
+    cuda::embed(device->work(), device->pass(), device->drafts(), {formats::DType(table->type), table->columns, table->row_bytes, data}, rows, out);
   });
 }
 

@@ -45,18 +45,18 @@ int context_bucket(int keys) {
 
 RoomNeeded room_needed(const ragdraft_cuda_api& api, const Demand& demand) {
   RoomNeeded need{};
-  const tensor::MatrixView& table = demand.embedding;
-  need.weights = whole_units(size_t(table.rows) * tensor::row_bytes(table.type, table.columns));
+  const formats::MatrixView& table = demand.embedding;
+  need.weights = whole_units(size_t(table.rows) * formats::row_bytes(table.type, table.columns));
   size_t scratch = 0, most_outputs = 0;
-  const auto add = [&](tensor::DType type, const tensor::MatrixView& matrix) {
+  const auto add = [&](formats::DType type, const formats::MatrixView& matrix) {
     const PackedSize size = packed_size(api, type, matrix.rows, matrix.columns);
     need.weights += size.bytes;
     scratch = std::max(scratch, size_t(size.scratch_bytes));
     most_outputs = std::max(most_outputs, size_t(matrix.rows));
   };
-  for (const tensor::MatrixView& matrix : demand.matrices) {
+  for (const formats::MatrixView& matrix : demand.matrices) {
     add(matrix.type, matrix);
-    if (demand.draft_copy && draft_copy_pays(matrix)) add(tensor::DType::kQ4_0, matrix);
+    if (demand.draft_copy && draft_copy_pays(matrix)) add(formats::DType::kQ4_0, matrix);
   }
   // The driver puts small arrays together, large ones waste a part of their last unit.
   need.weights = whole_units(need.weights + need.weights / 64);

@@ -3,10 +3,10 @@
 
 namespace ragdraft::ops::ref {
 
-void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out) {
-  const size_t stride = tensor::row_bytes(table.type, table.columns);
+void embed(const formats::MatrixView& table, std::span<const TokenId> tokens, float* out) {
+  const size_t stride = formats::row_bytes(table.type, table.columns);
   for (size_t r = 0; r < tokens.size(); r++) {
-    tensor::dequantize_row(table.type, table.data + size_t(tokens[r]) * stride, table.columns, out + r * size_t(table.columns));
+    formats::dequantize_row(table.type, table.data + size_t(tokens[r]) * stride, table.columns, out + r * size_t(table.columns));
   }
 }
 

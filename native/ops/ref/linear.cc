@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kQ8Elements = 32, kQ8Bytes = 34;  // f16 scale, 32 signed bytes
 
-bool has_nested(tensor::DType type) { return type == tensor::DType::kQ8_0; }
+bool has_nested(formats::DType type) { return type == formats::DType::kQ8_0; }
 
 // A row of Q8_0 blocks without the lower four bits of its quants: their mean, 7.5, stands for them.
 void dequantize_upper_half(const std::byte* row, int64_t columns, float* out) {
@@ -38,13 +38,13 @@ const float* make_rows(const LinearInput& input, int rows, int columns, std::vec
 
 }  // namespace
 
-RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
+RefMatrix::RefMatrix(const formats::MatrixView& source) : type_(source.type) {
   check(source.rows > 0 && source.columns > 0, Code::kUnsupportedModel, "a weight matrix is empty");
-  check(source.columns % tensor::info(source.type).block_elements == 0, Code::kUnsupportedModel,
+  check(source.columns % formats::info(source.type).block_elements == 0, Code::kUnsupportedModel,
         "the rows of a weight matrix are no whole number of quantisation blocks");
   rows = source.rows;
   columns = source.columns;
-  bytes = size_t(rows) * tensor::row_bytes(type_, columns);
+  bytes = size_t(rows) * formats::row_bytes(type_, columns);
   const size_t blocks = size_t(rows) * size_t(columns) / kQ8Elements;
   draft_bytes = has_nested(type_) ? blocks * (2 + kQ8Elements / 2) : bytes;  // what a product has to know, not what this one touches
   try {
@@ -54,7 +54,7 @@ RefMatrix::RefMatrix(const tensor::MatrixView& source) : type_(source.type) {
   }
 }
 
-void RefMatrix::add_draft_copy(const tensor::MatrixView& source) {
+void RefMatrix::add_draft_copy(const formats::MatrixView& source) {
   check(source.rows == rows && source.columns == columns && draft_copy_pays(source), Code::kInternal, "a matrix that cannot have a draft copy");
   try {
     copy_ = draft_copy_rows(source, 0, rows);
@@ -71,15 +71,15 @@ void linear(std::span<const LinearTask> tasks, const LinearInput& input, int row
   for (const LinearTask& task : tasks) {
     const auto& weight = *static_cast<const RefMatrix*>(task.weight);
     const bool draft = precision == Precision::kDraft;
-    const tensor::MatrixView matrix = draft && weight.has_draft_copy() ? weight.draft_copy() : weight.view();
-    const size_t stride = tensor::row_bytes(matrix.type, matrix.columns);
+    const formats::MatrixView matrix = draft && weight.has_draft_copy() ? weight.draft_copy() : weight.view();
+    const size_t stride = formats::row_bytes(matrix.type, matrix.columns);
     weights.resize(size_t(matrix.columns));
     for (int64_t o = 0; o < matrix.rows; o++) {
       const std::byte* row = matrix.data + size_t(o) * stride;
       if (draft && has_nested(matrix.type)) {
         dequantize_upper_half(row, matrix.columns, weights.data());
       } else {
-        tensor::dequantize_row(matrix.type, row, matrix.columns, weights.data());
+        formats::dequantize_row(matrix.type, row, matrix.columns, weights.data());
       }
       for (int r = 0; r < rows; r++) {
         const float* in = x + size_t(r) * size_t(matrix.columns);

@@ -13,20 +13,20 @@ namespace ragdraft::ops::ref {
 class RefMatrix final : public Matrix {
  public:
   // Throws kUnsupportedModel (rows of broken blocks), kOutOfMemory.
-  explicit RefMatrix(const tensor::MatrixView& source);
-  tensor::MatrixView view() const { return {type_, rows, columns, data_.data()}; }
+  explicit RefMatrix(const formats::MatrixView& source);
+  formats::MatrixView view() const { return {type_, rows, columns, data_.data()}; }
 
   // Throws kOutOfMemory.
-  void add_draft_copy(const tensor::MatrixView& source);
+  void add_draft_copy(const formats::MatrixView& source);
   bool has_draft_copy() const { return !copy_.empty(); }
-  tensor::MatrixView draft_copy() const { return {tensor::DType::kQ4_0, rows, columns, copy_.data()}; }
+  formats::MatrixView draft_copy() const { return {formats::DType::kQ4_0, rows, columns, copy_.data()}; }
 
  private:
-  tensor::DType type_;
+  formats::DType type_;
   std::vector<std::byte> data_, copy_;
 };
 
-void embed(const tensor::MatrixView& table, std::span<const TokenId> tokens, float* out);
+void embed(const formats::MatrixView& table, std::span<const TokenId> tokens, float* out);
 void linear(std::span<const LinearTask> tasks, const LinearInput& input, int rows, Precision precision);
 void rope_append_kv(const kv::KvLayout& layout, int layer, std::span<const kv::KvSpan> spans, const Rope& rope, int heads, float* q,
                     const float* k, const float* v);

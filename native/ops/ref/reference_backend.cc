@@ -27,10 +27,10 @@ class ReferenceBackend final : public Backend {
   std::string name() const override { return "ref"; }
   const std::shared_ptr<Memory>& memory() const override { return memory_; }
 
-  std::unique_ptr<Matrix> pack(const tensor::MatrixView& source) override { return std::make_unique<ref::RefMatrix>(source); }
-  void add_draft_copy(Matrix& matrix, const tensor::MatrixView& source) override { static_cast<ref::RefMatrix&>(matrix).add_draft_copy(source); }
+  std::unique_ptr<Matrix> pack(const formats::MatrixView& source) override { return std::make_unique<ref::RefMatrix>(source); }
+  void add_draft_copy(Matrix& matrix, const formats::MatrixView& source) override { static_cast<ref::RefMatrix&>(matrix).add_draft_copy(source); }
 
-  std::unique_ptr<EmbeddingTable> load_embedding(const tensor::MatrixView& source) override { return std::make_unique<MappedEmbedding>(source); }
+  std::unique_ptr<EmbeddingTable> load_embedding(const formats::MatrixView& source) override { return std::make_unique<MappedEmbedding>(source); }
 
   void embed(const EmbeddingTable& table, std::span<const TokenId> tokens, float* out) override {
     ref::embed(MappedEmbedding::view_of(table), tokens, out);

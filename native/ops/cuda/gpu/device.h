@@ -1,4 +1,4 @@
-// What kernels need beyond CUDA's own words, as PTX for sm_80 and later. Documented in ops/cuda/gpu.h, emulated in test/cuda/emulator.
+// What kernels need beyond CUDA's own words, as PTX for sm_80 and later. Documented in ops/cuda/gpu.h, emulated in test/cpp/cuda/emulator.
 #pragma once
 #include <cuda_runtime.h>
 

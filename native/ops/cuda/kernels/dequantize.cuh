@@ -1,8 +1,8 @@
-// GGUF's formats as native/tensor/dtype.cc defines them, element by element: the same products and roundings in the same order, so that the
+// GGUF's formats as native/formats/dtype.cc defines them, element by element: the same products and roundings in the same order, so that the
 // values are the same bits. Rows lie as in the file, at even addresses (F32: multiples of 4).
 #pragma once
 #include "ops/cuda/gpu.h"
-#include "tensor/dtype.h"
+#include "formats/dtype.h"
 
 namespace ragdraft::ops::cuda {
 
@@ -20,19 +20,19 @@ __device__ inline SubBlock sub_block(const uint8_t* packed, int sub) {
 }
 
 // Of the types whose elements share scales.
-template <tensor::DType kType>
-inline constexpr int kBlockInputs = kType == tensor::DType::kQ8_0 || kType == tensor::DType::kQ4_0 ? 32 : 256;
-template <tensor::DType kType>
-inline constexpr int kBlockBytes = kType == tensor::DType::kQ8_0   ? 34
-                                   : kType == tensor::DType::kQ4_0 ? 18
-                                   : kType == tensor::DType::kQ4_K ? 144
-                                   : kType == tensor::DType::kQ5_K ? 176
+template <formats::DType kType>
+inline constexpr int kBlockInputs = kType == formats::DType::kQ8_0 || kType == formats::DType::kQ4_0 ? 32 : 256;
+template <formats::DType kType>
+inline constexpr int kBlockBytes = kType == formats::DType::kQ8_0   ? 34
+                                   : kType == formats::DType::kQ4_0 ? 18
+                                   : kType == formats::DType::kQ4_K ? 144
+                                   : kType == formats::DType::kQ5_K ? 176
                                                                    : 210;
 
 // Number `at` of a block as it is stored, unsigned: 4, 5 or 6 bits.
-template <tensor::DType kType>
+template <formats::DType kType>
 __device__ int stored_quant(const uint8_t* block, int at) {
-  using tensor::DType;
+  using formats::DType;
   if constexpr (kType == DType::kQ4_0) {
     return block[2 + at % 16] >> at / 16 * 4 & 15;
   } else if constexpr (kType == DType::kQ4_K || kType == DType::kQ5_K) {
@@ -48,9 +48,9 @@ __device__ int stored_quant(const uint8_t* block, int at) {
   }
 }
 
-template <tensor::DType kType>
+template <formats::DType kType>
 __device__ float element(const uint8_t* row, int64_t i) {
-  using tensor::DType;
+  using formats::DType;
   if constexpr (kType == DType::kF32) {
     return reinterpret_cast<const float*>(row)[i];
   } else if constexpr (kType == DType::kF16) {

@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kSumThreads) paper_kernel(Trial trial, RoundSc
   scratch.deficit[blockIdx.y * scratch.p.chunks + blockIdx.x] = deficit;
 }
 
-// Scores of the greedy transfer, spec::transfer_argmax().
+// Scores of the greedy transfer, decoding::transfer_argmax().
 __global__ void __launch_bounds__(kSumThreads) best_shifted_kernel(Trial trial, RoundScratch scratch, const Round* round) {
   const RowLaw law = row_law<Known::kQ>(trial, scratch, round, int(blockIdx.y));
   const double temperature = round->temperature;

@@ -8,8 +8,8 @@
 namespace ragdraft::ops::cuda {
 namespace {
 
-const LinearFormat& format_of(tensor::DType type) {
-  using tensor::DType;
+const LinearFormat& format_of(formats::DType type) {
+  using formats::DType;
   switch (type) {
     case DType::kF32: return kLinearF32;
     case DType::kF16: return kLinearF16;
@@ -25,15 +25,15 @@ const LinearFormat& format_of(tensor::DType type) {
 
 }  // namespace
 
-size_t packed_bytes(tensor::DType type, int64_t rows, int64_t columns) { return format_of(type).packed_bytes(rows, columns); }
+size_t packed_bytes(formats::DType type, int64_t rows, int64_t columns) { return format_of(type).packed_bytes(rows, columns); }
 
-size_t packed_draft_bytes(tensor::DType type, int64_t rows, int64_t columns) { return format_of(type).packed_draft_bytes(rows, columns); }
+size_t packed_draft_bytes(formats::DType type, int64_t rows, int64_t columns) { return format_of(type).packed_draft_bytes(rows, columns); }
 
 void pack(gpu::Stream& stream, const uint8_t* raw, int64_t first_row, int64_t rows, const Weights& into) {
   format_of(into.type).pack(stream, raw, first_row, rows, into);
 }
 
-InputForm input_form(tensor::DType type) { return format_of(type).input_form; }
+InputForm input_form(formats::DType type) { return format_of(type).input_form; }
 
 // One launch for the products of each type.
 void linear(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool draft) {
@@ -41,7 +41,7 @@ void linear(gpu::Stream& stream, const Product* products, int count, const Input
   bool done[kMaxProducts] = {};
   for (int first = 0; first < count; first++) {
     if (done[first]) continue;
-    const tensor::DType type = products[first].weights.type;
+    const formats::DType type = products[first].weights.type;
     const LinearFormat& format = format_of(type);
     check(inputs.form == format.input_form, Code::kInternal, "an input in a form that its matrix does not multiply");
     Product alike[kMaxProducts];

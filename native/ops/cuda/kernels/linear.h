@@ -6,20 +6,20 @@
 
 #include "ops/cuda/gpu.h"
 #include "ops/cuda/kernels/inputs.h"
-#include "tensor/dtype.h"
+#include "formats/dtype.h"
 
 namespace ragdraft::ops::cuda {
 
 // A matrix in the layout of the kernels, in device memory.
 struct Weights {
-  tensor::DType type;     // of the file
+  formats::DType type;     // of the file
   int64_t rows, columns;  // outputs, inputs
   uint8_t* data;          // packed_bytes(), 256-byte aligned
 };
 
 // Memory of the packed matrix, and how much of it a product at draft precision reads.
-size_t packed_bytes(tensor::DType type, int64_t rows, int64_t columns);
-size_t packed_draft_bytes(tensor::DType type, int64_t rows, int64_t columns);
+size_t packed_bytes(formats::DType type, int64_t rows, int64_t columns);
+size_t packed_draft_bytes(formats::DType type, int64_t rows, int64_t columns);
 
 // The file's rows are packed in runs: first_row is a multiple of this, and so is `rows` but for the matrix's last run.
 inline constexpr int kPackRows = 128;
@@ -27,7 +27,7 @@ inline constexpr int kPackRows = 128;
 void pack(gpu::Stream& stream, const uint8_t* raw, int64_t first_row, int64_t rows, const Weights& into);
 
 // What a matrix of this type multiplies.
-InputForm input_form(tensor::DType type);
+InputForm input_form(formats::DType type);
 
 struct Product {
   Weights weights;

@@ -5,7 +5,7 @@
 namespace ragdraft::ops::cuda {
 namespace {
 
-template <tensor::DType kType, int kStrips>
+template <formats::DType kType, int kStrips>
 void multiply_few_rows(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows) {
   ProductBatch<HalfFormat> batch{};
   const unsigned blocks = place_products(products, count, kStrips * kStripOutputs, batch);
@@ -20,7 +20,7 @@ void multiply_few_rows(gpu::Stream& stream, const Product* products, int count, 
 }
 
 // The chain of an output is the same in all three kernels.
-template <tensor::DType kType>
+template <formats::DType kType>
 void multiply_half(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool) {
   if (rows > kFewRows) {
     ProductBatch<HalfFormat> batch{};
@@ -33,14 +33,14 @@ void multiply_half(gpu::Stream& stream, const Product* products, int count, cons
 }
 
 // A draft reads all of them: what drafts from these weights in fewer bits is a copy of its own type.
-template <tensor::DType kType>
+template <formats::DType kType>
 constexpr LinearFormat half_format(InputForm inputs) {
   return {inputs, planes_bytes<HalfFormat>, planes_bytes<HalfFormat>, pack_rows<HalfFormat>, multiply_half<kType>};
 }
 
 }  // namespace
 
-const LinearFormat kLinearBF16 = half_format<tensor::DType::kBF16>(InputForm::kBF16);
-const LinearFormat kLinearF16 = half_format<tensor::DType::kF16>(InputForm::kF16);
+const LinearFormat kLinearBF16 = half_format<formats::DType::kBF16>(InputForm::kBF16);
+const LinearFormat kLinearF16 = half_format<formats::DType::kF16>(InputForm::kF16);
 
 }  // namespace ragdraft::ops::cuda

@@ -15,9 +15,9 @@ namespace ragdraft::ops::cuda {
 __device__ inline int64_t range_start(int range, int64_t pairs) { return range * pairs / kLinearWarps; }
 
 // c += the products of one group. weights: the two pieces of a strip, input: of a tile of rows.
-template <tensor::DType kType>
+template <formats::DType kType>
 __device__ inline void add_group(const uint4 (&weights)[2], const uint4& input, float (&c)[4]) {
-  constexpr auto kMultiply = kType == tensor::DType::kBF16 ? gpu::mma_bf16 : gpu::mma_f16;
+  constexpr auto kMultiply = kType == formats::DType::kBF16 ? gpu::mma_bf16 : gpu::mma_f16;
   const uint32_t first[4] = {weights[0].x, weights[1].x, weights[0].y, weights[1].y};
   const uint32_t second[4] = {weights[0].z, weights[1].z, weights[0].w, weights[1].w};
   kMultiply(c, first, input.x, input.y);
@@ -25,15 +25,15 @@ __device__ inline void add_group(const uint4 (&weights)[2], const uint4& input, 
 }
 
 // What the sums of a row are to be multiplied by: a power of two.
-template <tensor::DType kType>
+template <formats::DType kType>
 __device__ inline float row_scale(const Inputs& inputs, int64_t row) {
-  if constexpr (kType == tensor::DType::kF16) return inputs.scales[row];
+  if constexpr (kType == formats::DType::kF16) return inputs.scales[row];
   return 1;
 }
 
 // Grid: x = kTiles tiles of rows each, so that blocks of the same weights run at the same time; y = kStrips strips each, product by
 // product. Dynamic memory: half_shared_bytes().
-template <tensor::DType kType, int kStrips, int kTiles>
+template <formats::DType kType, int kStrips, int kTiles>
 __global__ void __launch_bounds__(kLinearThreads) linear_half_kernel(ProductBatch<HalfFormat> batch, Inputs inputs, int rows) {
   const DeviceProduct<HalfFormat>& product = product_of(batch, blockIdx.y);
   const int64_t strip = int64_t(blockIdx.y - product.first_block) * kStrips, first_tile = int64_t(blockIdx.x) * kTiles;

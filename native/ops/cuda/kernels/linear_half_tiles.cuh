@@ -45,7 +45,7 @@ struct WideSource {
 };
 
 // Grid: x = rows, so that blocks of the same weights run at the same time; y = outputs, product by product.
-template <tensor::DType kType>
+template <formats::DType kType>
 __global__ void __launch_bounds__(kLinearThreads) linear_half_tiles_kernel(ProductBatch<HalfFormat> batch, Inputs inputs, int rows) {
   const DeviceProduct<HalfFormat>& product = product_of(batch, blockIdx.y);
   const int64_t block_strip = int64_t(blockIdx.y - product.first_block) * kWideStrips, block_tile = int64_t(blockIdx.x) * kWideTiles;

@@ -86,7 +86,7 @@ __device__ inline void half_scales(uint32_t word, float (&scales)[2]) {
 }
 
 // Where the file has the block of a row with a group's inputs; nullptr behind the last row and the last group.
-template <tensor::DType kType>
+template <formats::DType kType>
 __device__ const uint8_t* block_of(const RawRows& raw, int64_t row, int64_t group) {
   constexpr int kInputs = kBlockInputs<kType>;
   if (row >= raw.rows || group * kGroupInputs >= raw.columns) return nullptr;
@@ -94,7 +94,7 @@ __device__ const uint8_t* block_of(const RawRows& raw, int64_t row, int64_t grou
 }
 
 // A lane's operand A of a group: byte_of(the number as it is stored), zeros where no block is.
-template <tensor::DType kType, class ByteOf>
+template <formats::DType kType, class ByteOf>
 __device__ void pack_operand(const RawRows& raw, int64_t strip, int64_t group, int lane, ByteOf byte_of, uint32_t (&a)[4]) {
   for (int second = 0; second < 2; second++) {
     const uint8_t* block = block_of<kType>(raw, strip * kStripOutputs + lane / 4 + 8 * second, group);

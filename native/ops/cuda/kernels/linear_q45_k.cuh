@@ -16,7 +16,7 @@ template <bool kFifth>
 struct Q45_KFormat {
   static constexpr bool kSums = true;
   static constexpr int kTileBlocks = 1;
-  static constexpr tensor::DType kType = kFifth ? tensor::DType::kQ5_K : tensor::DType::kQ4_K;
+  static constexpr formats::DType kType = kFifth ? formats::DType::kQ5_K : formats::DType::kQ4_K;
   static constexpr int kShift = kFifth ? 3 : 4;
 
   struct Planes {

@@ -12,7 +12,7 @@ namespace ragdraft::ops::cuda {
 struct Q6_KFormat {
   static constexpr bool kSums = false;
   static constexpr int kTileBlocks = 2;
-  static constexpr tensor::DType kType = tensor::DType::kQ6_K;
+  static constexpr formats::DType kType = formats::DType::kQ6_K;
   static constexpr int kSuperPairs = 4;  // rows are whole numbers of them: super-block `tile / kSuperPairs` is a tile's
 
   struct Planes {

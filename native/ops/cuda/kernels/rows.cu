@@ -10,7 +10,7 @@ gpu::Shape shape_of(int rows, int64_t columns) {
 }  // namespace
 
 void embed(gpu::Stream& stream, const Pass* pass, const TokenId* drafts, const EmbeddingTable& table, int rows, float* out) {
-  using tensor::DType;
+  using formats::DType;
   const auto run = [&](auto kernel) { gpu::launch(kernel, shape_of(rows, table.columns), stream, pass, drafts, table, out); };
   switch (table.type) {
     case DType::kF32: return run(embed_kernel<DType::kF32>);

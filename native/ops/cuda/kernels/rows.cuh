@@ -7,7 +7,7 @@ namespace ragdraft::ops::cuda {
 
 inline constexpr int kRowThreads = 256;
 
-template <tensor::DType kType>
+template <formats::DType kType>
 __global__ void embed_kernel(const Pass* __restrict__ pass, const TokenId* __restrict__ drafts, EmbeddingTable table, float* __restrict__ out) {
   const int64_t column = int64_t(blockIdx.x) * kRowThreads + threadIdx.x;
   const int row = int(blockIdx.y);

@@ -4,18 +4,18 @@
 
 #include "ops/cuda/gpu.h"
 #include "ops/cuda/kernels/pass.h"
-#include "tensor/dtype.h"
+#include "formats/dtype.h"
 
 namespace ragdraft::ops::cuda {
 
 // A table of token vectors as its file stores it, in device memory.
 struct EmbeddingTable {
-  tensor::DType type;
+  formats::DType type;
   int64_t columns, row_bytes;
   const uint8_t* data;  // [vocabulary] rows
 };
 
-// out[r, :] = row pass->row[r].token of the table, dequantised: the same bits as tensor::dequantize_row(). out: [rows, columns].
+// out[r, :] = row pass->row[r].token of the table, dequantised: the same bits as formats::dequantize_row(). out: [rows, columns].
 // drafts: where draft() writes them, for unknown_draft(i); a draft that failed is -1 and embedded as token 0.
 void embed(gpu::Stream& stream, const Pass* pass, const TokenId* drafts, const EmbeddingTable& table, int rows, float* out);
 

@@ -1,0 +1,168 @@
+/** What a GGUF file says of its model: for `inspect` and for `model.info`. */
+
+import { whileListening } from '../base/listening'
+import { abortSignal, optional, readOptions, text } from '../options/check'
+import { native } from '../runtime/addon/load'
+import type { Binding, GgufContents, GgufValue } from '../runtime/binding'
+import { call } from '../runtime/call'
+
+/** The tensors of one number type. */
+export interface Quantization {
+  /** "Q4_K", "F32", ... */
+  readonly type: string
+  readonly tensors: number
+  readonly bytes: number
+}
+
+/** A token with a role of its own. */
+export interface SpecialToken {
+  readonly id: number
+  /** Its name, as "<|eot_id|>". */
+  readonly text: string
+}
+
+/** What a GGUF file says of its model. Counts are 0 and texts empty where it does not say. */
+export interface ModelDescription {
+  readonly path: string
+  /** Bytes, all parts of a split file together. */
+  readonly fileBytes: number
+  /** 2 or 3. */
+  readonly ggufVersion: number
+  readonly name: string | undefined
+  /** "llama", "qwen2", ... also one that `loadModel` refuses. */
+  readonly architecture: string
+  /** Weights in all tensors. */
+  readonly parameters: number
+  readonly layers: number
+  /** Width of the residual stream. */
+  readonly embedding: number
+  readonly heads: number
+  /** Heads of keys and values; fewer than `heads` with grouped-query attention. */
+  readonly kvHeads: number
+  /** Dimensions of a head. */
+  readonly headDim: number
+  /** Width of the feed-forward part. */
+  readonly feedForward: number
+  /** Rows of the embedding table; may exceed `tokenizer.tokens` (padding). */
+  readonly vocab: number
+  /** Trained context in tokens. */
+  readonly contextLength: number
+  readonly rope: {
+    /** Base of the rotation frequencies. */
+    readonly theta: number
+    /** `type`: "linear", "yarn" or "llama3" (given as a tensor of factors). */
+    readonly scaling:
+      | { readonly type: string; readonly factor: number | undefined; readonly originalContext: number | undefined }
+      | undefined
+  }
+  /** Number types of the tensors, the one with the most bytes first. */
+  readonly quantization: readonly Quantization[]
+  readonly tokenizer: {
+    /** "gpt2" = byte-level BPE, "llama" = SentencePiece. */
+    readonly model: string
+    /** Name of the pre-tokenizer. */
+    readonly pre: string | undefined
+    readonly tokens: number
+    /** Whether a prompt begins with BOS; undefined where the file does not say. */
+    readonly addBos: boolean | undefined
+    /** By role: "bos", "eos", "eot", "unknown", "padding"... */
+    readonly special: Readonly<Record<string, SpecialToken>>
+  }
+  /** Jinja source; undefined for a model without one. */
+  readonly chatTemplate: string | undefined
+}
+
+const isNumber = (value: GgufValue | undefined): value is number => typeof value === 'number'
+
+/** Counts are 0 and names '' where the file does not say: describing a file is not the place to refuse it. */
+export function describe(path: string, { metadata, tensors, version, fileBytes }: GgufContents): ModelDescription {
+  const stringAt = (key: string) => [metadata[key]].find((value) => typeof value === 'string')
+  const architecture = stringAt('general.architecture') ?? ''
+  const of = (key: string) => {
+    const value = metadata[`${architecture}.${key}`]
+    return isNumber(value) ? value : Array.isArray(value) ? value.find(isNumber) : undefined // some counts are given per layer
+  }
+  const tokens = metadata['tokenizer.ggml.tokens']
+  const tokenCount = Array.isArray(tokens) ? tokens.length : 0
+  const heads = of('attention.head_count') ?? 0
+  const embedding = of('embedding_length') ?? 0
+
+  const special: Record<string, SpecialToken> = {}
+  for (const [key, value] of Object.entries(metadata)) {
+    const role = /^tokenizer\.ggml\.(\w+?)_token_id$/.exec(key)?.[1]
+    const token = Array.isArray(tokens) && isNumber(value) ? tokens[value] : undefined
+    if (role !== undefined && isNumber(value) && typeof token === 'string') special[role] = { id: value, text: token }
+  }
+
+  const quantization = new Map<string, { type: string; tensors: number; bytes: number }>()
+  for (const { type, bytes } of tensors) {
+    const entry = quantization.get(type) ?? { type, tensors: 0, bytes: 0 }
+    quantization.set(type, { type, tensors: entry.tensors + 1, bytes: entry.bytes + bytes })
+  }
+  const weights = tensors.filter(({ name }) => !name.startsWith('rope_'))
+  const named = stringAt(`${architecture}.rope.scaling.type`)
+  const scalingType = tensors.some(({ name }) => name.startsWith('rope_freqs')) ? 'llama3' : named === 'none' ? undefined : named
+  const addBos = metadata['tokenizer.ggml.add_bos_token']
+
+  return {
+    path,
+    fileBytes,
+    ggufVersion: version,
+    name: stringAt('general.name'),
+    architecture,
+    parameters: weights.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0),
+    layers: of('block_count') ?? 0,
+    embedding,
+    heads,
+    kvHeads: of('attention.head_count_kv') ?? heads,
+    headDim: of('attention.key_length') ?? (heads > 0 ? embedding / heads : 0),
+    feedForward: of('feed_forward_length') ?? 0,
+    vocab: tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1] ?? tokenCount,
+    contextLength: of('context_length') ?? 0,
+    rope: {
+      theta: of('rope.freq_base') ?? 10_000,
+      scaling:
+        scalingType === undefined
+          ? undefined
+          : { type: scalingType, factor: of('rope.scaling.factor'), originalContext: of('rope.scaling.original_context_length') },
+    },
+    quantization: [...quantization.values()].sort((a, b) => b.bytes - a.bytes),
+    tokenizer: {
+      model: stringAt('tokenizer.ggml.model') ?? '',
+      pre: stringAt('tokenizer.ggml.pre'),
+      tokens: tokenCount,
+      addBos: typeof addBos === 'boolean' ? addBos : undefined,
+      special,
+    },
+    chatTemplate: stringAt('tokenizer.chat_template'),
+  }
+}
+
+/** Options of `inspectModel()`. */
+export interface InspectOptions {
+  /** Cancels the reading; the promise rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export function readContents(binding: Binding, path: string, signal: AbortSignal | undefined): Promise<GgufContents> {
+  return call({ signal, start: (done) => binding.readGguf(path, done) })
+}
+
+/** @internal */
+export async function inspectModelWith(binding: Binding, path: string, options?: InspectOptions): Promise<ModelDescription> {
+  const { signal } = readOptions<{ signal: AbortSignal | undefined }>('inspectModel()', options, {
+    signal: optional(abortSignal, undefined),
+  })
+  text(1)(path, 'the path')
+  return describe(path, await whileListening(undefined, [signal], (linked) => readContents(binding, path, linked)))
+}
+
+/**
+ * Describes a GGUF file without loading its weights; also of a model that `loadModel` refuses.
+ * @param path of the file; any part of a split model
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY,
+ * ERR_NATIVE_LOAD; `signal.reason` on abort
+ */
+export async function inspectModel(path: string, options?: InspectOptions): Promise<ModelDescription> {
+  return inspectModelWith(native(), path, options)
+}

@@ -1,0 +1,110 @@
+import { RagdraftError } from '../base/errors'
+import { whileListening } from '../base/listening'
+import { text } from '../options/check'
+import { type Device, type LoadModelOptions, type LoadSettings, readLoadOptions } from '../options/options'
+import { chatTemplateOf } from '../prompt/template'
+import { native } from '../runtime/addon/load'
+import type { Binding, NativeModel } from '../runtime/binding'
+import { call } from '../runtime/call'
+import { chooseGpu, type GpuChoice, type GpuPlace } from '../runtime/gpu/cuda'
+import { Scope } from '../runtime/scope'
+import { tokenizerFromGguf } from '../tokenizer/from-gguf'
+import { vocabularyOf } from '../tokenizer/same-vocabulary'
+import { describe, readContents } from './inspect-model'
+import { Model } from './model'
+
+/** The device does not take this model, though the file may be all right: what `auto` answers with the CPU. */
+const refusals: readonly unknown[] = ['ERR_OUT_OF_MEMORY', 'ERR_UNSUPPORTED_MODEL', 'ERR_DEVICE_UNAVAILABLE', 'ERR_DEVICE_FAILED']
+
+interface Loaded {
+  readonly native: NativeModel
+  readonly reason: string | undefined
+}
+
+/** Loads on the wanted device. `load(gpu)` loads on that GPU, or on the CPU. */
+async function loadOn(
+  wanted: Device,
+  gpus: () => Promise<GpuChoice>,
+  load: (gpu: GpuPlace | undefined) => Promise<NativeModel>,
+): Promise<Loaded> {
+  if (wanted === 'cpu') return { native: await load(undefined), reason: undefined }
+  const { gpu, reason } = await gpus()
+  if (wanted !== 'auto') {
+    if (gpu !== undefined) return { native: await load(gpu), reason: undefined }
+    throw new RagdraftError('ERR_DEVICE_UNAVAILABLE', `device "${wanted}" is not available: ${reason}`, { details: { reason } })
+  }
+  if (gpu === undefined) return { native: await load(undefined), reason: `cuda: ${reason}` }
+  try {
+    return { native: await load(gpu), reason: undefined }
+  } catch (error) {
+    if (!(error instanceof RagdraftError && refusals.includes(error.code))) throw error
+    return { native: await load(undefined), reason: `cuda:${gpu.index}: ${error.message}` }
+  }
+}
+
+/** {@link loadModel} over a given binding. @internal */
+export async function loadModelWith(binding: Binding, path: string, options?: LoadModelOptions): Promise<Model> {
+  text(1)(path, 'the path')
+  const settings = readLoadOptions(options)
+  return whileListening(
+    settings.onProgress,
+    [settings.signal],
+    (signal, onProgress) => loadUnder(binding, path, { ...settings, signal, onProgress }),
+    (model) => model.close(),
+  )
+}
+
+async function loadUnder(binding: Binding, path: string, settings: LoadSettings): Promise<Model> {
+  const { signal, onProgress } = settings
+  // The head first: an unsupported tokenizer or a broken template shows before gigabytes are read.
+  const contents = await readContents(binding, path, signal)
+  const tokenizer = tokenizerFromGguf(contents.metadata)
+  const template = chatTemplateOf(contents.metadata)
+  const { threads: wantedThreads, isa, draftCopy, weightsCache: cacheFolder } = settings
+  const load = (gpu: GpuPlace | undefined) =>
+    call<NativeModel>({
+      signal,
+      start: (done, guard) =>
+        binding.loadModel(
+          path,
+          { threads: wantedThreads, isa, draftCopy, weightsCache: cacheFolder, gpu },
+          guard((processed, total) => onProgress?.({ phase: 'load', processed, total })),
+          done,
+        ),
+      onCancelled: (late) => late.close(),
+    })
+  const { native: loaded, reason } = await loadOn(settings.device, () => chooseGpu(binding, settings.device, signal), load)
+  const vocabulary = vocabularyOf(contents).slice(0, loaded.info.vocab)
+  const scope = new Scope('model', () => loaded.close())
+  const { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength } = loaded.info
+  const { weightBytes, draftWeightBytes, draftCopyBytes, backend, threads, kv, weightsCache, gpu } = loaded.info
+  const shape = { layers, embedding, heads, kvHeads, headDim, feedForward, vocab, contextLength }
+  return new Model(
+    { binding, native: loaded, tokenizer, template, vocabulary, scope },
+    Object.freeze({
+      ...describe(path, contents),
+      ...shape,
+      weightBytes,
+      draftWeightBytes,
+      draftCopyBytes,
+      device: gpu ? (`cuda:${gpu.index}` as const) : 'cpu',
+      deviceName: gpu?.name,
+      deviceMemoryBytes: gpu?.totalBytes,
+      deviceReason: reason,
+      backend,
+      threads,
+      kv,
+      weightsCache: { state: weightsCache.state, path: weightsCache.path || undefined, reason: weightsCache.reason || undefined },
+    }),
+  )
+}
+
+/**
+ * Loads a GGUF model of the Llama or Qwen2 family and packs its weights for the CPU or GPU that computes.
+ * @param path of the file; any part of a split model, the others lying beside it
+ * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_UNSUPPORTED_TOKENIZER, ERR_CHAT_TEMPLATE,
+ * ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE, ERR_DEVICE_FAILED, ERR_INVALID_ARGUMENT, ERR_NATIVE_LOAD; `signal.reason` on abort
+ */
+export async function loadModel(path: string, options?: LoadModelOptions): Promise<Model> {
+  return loadModelWith(native(), path, options)
+}

@@ -1,0 +1,74 @@
+/** What a drafter with a cache of its own reads for one question: chunks, as many as budget and context allow, in a prompt of its own. */
+import type { AskSettings } from '../options/options'
+import { buildDraftPrompt, joinChunks } from '../prompt/draft-prompt'
+import type { SelectedChunk } from '../retrieve/select'
+import type { ModelParts } from './model-parts'
+import { contextOverflow, type Reading } from './read'
+import { namedChunks, retrieveChunks } from './retrieve'
+
+/** A round drafts up to 16 tokens and looks one further. */
+const draftSlack = 17
+
+/** Where a drafter keeps keys and values. */
+export type DraftCache =
+  /** A sequence for prompt, answer and the drafts beyond it, within the drafter's context. */
+  | { readonly kind: 'own'; readonly contextTokens: number }
+  /** The target's: pairs of a first and an end position that it reads, and the position from which it reads everything. */
+  | { readonly kind: 'shared'; readonly ranges: Int32Array; readonly tail: number }
+
+/** What the drafter reads. */
+export interface DraftContext {
+  /** In document order. */
+  readonly chunks: readonly SelectedChunk[]
+  /** All that it reads before the answer: its own prompt, or the part of the target's that it reads in the target's cache. */
+  readonly tokens: Int32Array
+  readonly cache: DraftCache
+}
+
+/**
+ * @param answerTokens what the answer may have at most
+ * @throws ERR_CONTEXT_OVERFLOW if the caller's chunks, or not even one chunk, fit the drafter's context with the question;
+ *   `signal.reason` on abort
+ */
+export async function draftContext(
+  drafter: ModelParts,
+  reading: Reading,
+  question: string,
+  settings: AskSettings,
+  answerTokens: number,
+  signal: AbortSignal,
+): Promise<DraftContext> {
+  const { tokenizer, template, native } = drafter
+  // Without the document in the target's context, the caller's contextTokens are the drafter's.
+  const context = reading.sequence ? native.info.contextLength : reading.contextTokens
+  const promptOf = async (chosen: readonly SelectedChunk[]): Promise<DraftContext> => {
+    const texts = chosen.map(({ start, end }) => reading.text.slice(start, end))
+    const chunks = await tokenizer.encodeAsync(joinChunks(texts), { signal })
+    const { tokens } = buildDraftPrompt({ tokenizer, template, system: reading.system, question, history: settings.history, chunks })
+    return { chunks: chosen, tokens, cache: { kind: 'own', contextTokens: Math.min(context, tokens.length + answerTokens + draftSlack) } }
+  }
+  // With room for the whole answer; failing that for the prompt: drafting then ends before the answer does.
+  const rooms = [context - answerTokens - draftSlack, context - draftSlack]
+
+  const named = namedChunks(reading, settings)
+  if (named) {
+    const draft = await promptOf(named)
+    if (draft.tokens.length <= rooms[1]!) return draft
+    throw contextOverflow("the drafter's prompt", draft.tokens.length, context)
+  }
+  const select = await retrieveChunks(reading, question, settings, signal)
+  const shortest = reading.chunks.reduce((least, { tokens }) => Math.min(least, tokens), Infinity)
+  let least = shortest + draftSlack
+  for (const room of rooms) {
+    let budget = room
+    while (budget >= shortest) {
+      const draft = await promptOf(select(budget))
+      if (draft.tokens.length <= room) return draft
+      least = draft.tokens.length
+      // What the prompt has beyond its chunks is known now: the next selection leaves room for it.
+      const used = draft.chunks.reduce((sum, { tokens }) => sum + tokens, 0)
+      budget = Math.min(budget, used) - Math.max(1, draft.tokens.length - room)
+    }
+  }
+  throw contextOverflow("the drafter's prompt", least, context)
+}

@@ -1,0 +1,105 @@
+/** Reading a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
+
+import { RagdraftError } from '../base/errors'
+import { inSlices } from '../base/steps'
+import { type DocumentInput, loadDocument } from '../document/source'
+import type { KvType, OpenSettings } from '../options/options'
+import { buildDocumentPrefix } from '../prompt/target-prompt'
+import type { NativeSequence } from '../runtime/binding'
+import { callSync } from '../runtime/call'
+import { tokensAt } from '../tokenizer/tokens-at'
+import { type DocumentIndex, indexSteps } from './document-index'
+import type { ModelParts } from './model-parts'
+import { prefill } from './prefill'
+
+/** Tokens that a context of our choice leaves for a question and its answer. */
+const roomTokens = 2048
+
+/** A document in memory: everything that questions share. */
+export interface Reading extends DocumentIndex {
+  readonly text: string
+  /** Bound of the chunks' lengths. */
+  readonly chunkTokens: number
+  /** Tokens of the document alone. */
+  readonly documentTokens: number
+  /** Tokens of all that comes before a question (system message, instruction, document); 0 where retrieval alone serves. */
+  readonly prefixTokens: number
+  /** The tokens of it, the document's last; empty where retrieval alone serves. */
+  readonly prefix: Int32Array
+  /** Where each chunk begins in it, then its end; empty where retrieval alone serves. */
+  readonly chunkStarts: Int32Array
+  /** What prompt and answer may have together: of the target, of the drafter where retrieval alone serves. */
+  readonly contextTokens: number
+  readonly system: string | undefined
+  /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null where retrieval alone serves. */
+  readonly sequence: NativeSequence | null
+  /** The whole reading, and its prefill alone, in ms. */
+  readonly readMs: number
+  readonly prefillMs: number
+}
+
+/** @param what "the document", for the message */
+export function contextOverflow(what: string, promptTokens: number, contextTokens: number): RagdraftError {
+  return new RagdraftError(
+    'ERR_CONTEXT_OVERFLOW',
+    `${what} needs ${promptTokens} tokens, which leaves no room for an answer in a context of ${contextTokens}`,
+    { details: { promptTokens, contextTokens } },
+  )
+}
+
+/** @param drafterContext the drafter's trained context in tokens: what counts where retrieval alone serves */
+export async function readDocument(
+  model: ModelParts,
+  drafterContext: number,
+  input: DocumentInput,
+  settings: OpenSettings & { readonly kv: KvType },
+  signal: AbortSignal,
+): Promise<Reading> {
+  const start = performance.now()
+  const { binding, native, tokenizer, template } = model
+  const { system, chunkTokens, kv, retrievalOnly, onProgress } = settings
+  const { text } = await loadDocument(input, { signal })
+
+  const tokens = await tokenizer.encodeAsync(text, {
+    signal,
+    onProgress: (processed, total) => onProgress?.({ phase: 'tokenize', processed, total }),
+  })
+  const prefix = retrievalOnly ? new Int32Array() : buildDocumentPrefix({ tokenizer, template, system, document: tokens }).tokens
+  const contextTokens = retrievalOnly
+    ? Math.min(drafterContext, settings.contextTokens ?? drafterContext)
+    : (settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + roomTokens))
+  if (prefix.length >= contextTokens) throw contextOverflow('the document', prefix.length, contextTokens)
+
+  const total = text.length
+  const steps = indexSteps(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) })
+  const index = await inSlices(steps, { signal, total, onProgress: (processed) => onProgress?.({ phase: 'index', processed, total }) })
+  signal.throwIfAborted()
+
+  const places = [...index.chunks.map(({ start }) => start), text.length]
+  const found = retrievalOnly ? new Int32Array() : await inSlices(tokensAt(text, tokens, places, tokenizer), { signal })
+  const chunkStarts = found.map((token) => prefix.length - tokens.length + token)
+
+  const sequence = retrievalOnly ? null : callSync(() => native.createSequence({ contextTokens, kv }))
+  try {
+    const prefillStart = performance.now()
+    if (sequence) await prefill(binding, { sequence, tokens: prefix, phase: 'prefill-target', onProgress, signal })
+    const end = performance.now()
+    return {
+      ...index,
+      text,
+      chunkTokens,
+      documentTokens: tokens.length,
+      prefixTokens: prefix.length,
+      prefix,
+      chunkStarts,
+      contextTokens,
+      system,
+      sequence,
+      readMs: end - start,
+      prefillMs: sequence ? end - prefillStart : 0,
+    }
+  } catch (error) {
+    sequence?.close()
+    throw error
+  }
+}

@@ -1,0 +1,60 @@
+#include "decoding/verifier.h"
+
+#include <utility>
+
+namespace ragdraft::decoding {
+
+using sampling::Purpose;
+
+Verifier::Verifier(Lane lane, const RowRules& rules, const DecodeParams& params, Law law, int max_draft)
+    : lane_(std::move(lane)),
+      rules_(rules),
+      rng_(params.seed),
+      law_(law),
+      step_{params.transfer, params.plausibility},
+      tau_(params.transfer_temperature),
+      logits_(size_t(max_draft + 1) * size_t(lane_.vocab_size())),
+      p_(size_t(rules.valid())),
+      target_(law == Law::kTarget ? 0 : size_t(rules.valid())),
+      scratch_(size_t(rules.valid())) {}
+
+void Verifier::score(std::span<const TokenId> drafts) { lane_.advance(drafts, int(drafts.size()) + 1, logits_.data()); }
+
+Acceptance Verifier::judge(int i, TokenId draft, std::span<const float> q, std::span<const TokenId> text) {
+  const auto logits = row(i, text);
+  if (rules_.greedy()) {
+    const TokenId token = best(logits, q);
+    return {token, token == draft};
+  }
+  rules_.distribution(logits, p_);
+  std::span<const float> target = p_;
+  if (law_ != Law::kTarget) {
+    transfer<float>(p_, q, step_, target_);
+    if (law_ == Law::kPaper) paper_law<float>(p_, q, target_);
+    target = target_;
+  }
+  const Acceptance verdict = accept(draft, q, target, Position(text.size()), rng_, scratch_);
+  return {expect_token(verdict.token), verdict.accepted};
+}
+
+TokenId Verifier::draw(int i, std::span<const TokenId> text) {
+  const auto logits = row(i, text);
+  if (rules_.greedy()) return rules_.best(logits);
+  rules_.distribution(logits, p_);
+  return expect_token(sampling::sample(p_, rng_.uniform(Position(text.size()), Purpose::kResample)));
+}
+
+std::span<float> Verifier::row(int i, std::span<const TokenId> text) {
+  const size_t vocab = size_t(lane_.vocab_size());
+  const auto logits = std::span<float>(logits_).subspan(size_t(i) * vocab, vocab);
+  rules_.penalize(logits, text);
+  return logits;
+}
+
+TokenId Verifier::best(std::span<const float> logits, std::span<const float> q) {
+  if (law_ == Law::kTarget) return rules_.best(logits);
+  rules_.distribution(logits, p_);
+  return expect_token(transfer_argmax(logits, p_, q, step_, tau_));
+}
+
+}  // namespace ragdraft::decoding

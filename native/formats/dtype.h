@@ -1,0 +1,41 @@
+// Element types of GGUF tensors that ragdraft reads, with their block geometry (GGUF specification, ggml block structs).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ragdraft::formats {
+
+// Values are GGUF's type ids.
+enum class DType : uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+  kBF16 = 30,
+};
+
+struct DTypeInfo {
+  std::string_view name;  // "Q4_K"
+  int block_elements;     // elements of one block; a row is a whole number of blocks
+  int block_bytes;
+};
+
+bool is_supported(uint32_t gguf_type) noexcept;
+const DTypeInfo& info(DType type) noexcept;
+// Bytes of a row of `columns` elements; columns must be a multiple of block_elements.
+size_t row_bytes(DType type, int64_t columns) noexcept;
+// Converts one row of `columns` elements to f32. The scalar definition of every format: oracle and embedding lookup.
+void dequantize_row(DType type, const std::byte* row, int64_t columns, float* out) noexcept;
+
+// A matrix as it lies in a GGUF file: `rows` outputs of `columns` inputs, row-major, unaligned. Does not own.
+struct MatrixView {
+  DType type = DType::kF32;
+  int64_t rows = 0, columns = 0;
+  const std::byte* data = nullptr;
+};
+
+}  // namespace ragdraft::formats
