@@ -2,13 +2,12 @@
 import { randomTokens } from '../../test/helpers/native'
 import { compared, peerKvType, peerOf, peerSettings } from '../compare'
 import { type Contender, chunk, openOurs, openPeer, reach, repeat, withOpened } from '../contenders'
-import { passChecks } from '../goals'
 import { limitMs, type Shape, shapeOf } from '../limits'
 import { modelFile, modelLabel } from '../models'
 import { measureReads } from '../native-programs'
 import { peerMissing } from '../peers/peer'
-import { type Cell, distinct, type Measured, type Row } from '../report'
-import { type Suite, type SuiteOptions, shortCount } from '../suite'
+import type { Cell, Measured, Row } from '../report'
+import type { Suite, SuiteOptions } from '../suite'
 
 const defaultModels = ['llama-3.2-1b-q8_0', 'llama-3.2-1b-q4_k_m', 'llama-3.2-1b-bf16', 'qwen2.5-0.5b-q8_0', 'qwen2.5-0.5b-q4_k_m']
 
@@ -27,26 +26,6 @@ export const engine: Suite = {
     return measurePlans(plans, options)
   },
   table,
-  checks: passChecks,
-  chart(rows) {
-    const titleOf = (r: Row) => `${r.model}, ${r.kv} KV: ${r.metric}${r.metric === 'decode' ? '' : ` of ${r.rows} rows`}`
-    return {
-      title: 'Time of one pass by tokens in the context',
-      unit: 'ms (lower is better)',
-      panels: distinct(rows, titleOf).map((title) => {
-        const inPanel = rows.filter((r) => titleOf(r) === title)
-        return {
-          title,
-          groups: distinct(inPanel, (r) => r.depth).map((depth) => ({
-            label: shortCount(depth),
-            bars: inPanel
-              .filter((r) => r.depth === depth && (r.engine === 'ragdraft' || r.best))
-              .map((r) => ({ series: r.engine, value: r.ms })),
-          })),
-        }
-      }),
-    }
-  },
 }
 
 /** What is measured of one model with one KV type: decode and verify at all depths, prefill at some. */
