@@ -1,20 +1,15 @@
 /** The command line of the benchmarks. */
-import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { parseArgs } from 'node:util'
 import { Journal } from './journal'
-import { markdownTable, refreshed } from './markdown'
 import { measurePeaks } from './native-programs'
-import { svgChart } from './plot'
-import { alignedTable, commit, heading, keep, machine, type Report } from './report'
-import { checksOf, checkTable, suites, suitesOf, views } from './suites'
+import { alignedTable, commit, heading, machine, type Report, type Row, reportName, writeReport } from './report'
+import { suites } from './suites'
 
 const options = {
+  help: { type: 'boolean', short: 'h', default: false },
   json: { type: 'string' },
-  svg: { type: 'string' },
-  keep: { type: 'boolean', default: false },
-  update: { type: 'boolean', default: false },
   model: { type: 'string', multiple: true, default: [] as string[] },
   drafter: { type: 'string', multiple: true, default: [] as string[] },
   depth: { type: 'string' },
@@ -32,32 +27,25 @@ const options = {
   'no-peaks': { type: 'boolean', default: false },
 } as const
 
-export const usage = `npm run bench -- SUITE [options]
+const usage = `npm run bench -- SUITE [options]      prints a table and writes the measurements as JSON
 ${[...suites, { name: 'peaks', summary: 'what this machine reaches at most; every other suite starts with it' }].map((s) => `  ${s.name.padEnd(10)} ${s.summary}`).join('\n')}
-  --json FILE, --svg FILE    the report, a plot; --keep: both into bench/results. FILE.part holds what was measured so far:
-                             the same command after an interruption goes on from there
+  --json FILE                where the JSON goes; default bench/results/SUITE-DAY-MACHINE.json
   --model GGUF               a file or a name such as llama-3.2-1b-q8_0 (random weights); may be repeated
   --drafter GGUF             suite simulated: the same, or "self", "self-q4"
   --depth LIST --rows LIST --kv LIST --draft-length LIST --acceptance LIST
-  --runs N --threads N       runs behind each median; threads of both engines, default all cores
+  --runs N --threads N       runs per median; threads of both engines, default all cores
   --tokens N                 suite simulated: tokens of an answer
   --cold MiB                 suite kernels: memory that a sweep goes through
   --read                     contexts are read to their whole depth, not made of copies of 1,024 tokens
   --no-peer                  without node-llama-cpp; --peer-defaults: also as it is by default
   --no-peaks                 do not measure the peaks (no compiler needed)
-npm run bench -- report FILE...            the reports as Markdown
-npm run bench -- report --update FILE...   the tables that documents quote from bench/results, written anew`
+`
 
-const results = path.join(__dirname, 'results')
-
-/** Runs one suite, or prints reports. @throws Error with the usage for arguments that mean nothing. */
+/** Runs one suite. @throws Error with the usage for arguments that mean nothing. */
 export async function bench(args: readonly string[], out: (text: string) => void, log: (line: string) => void): Promise<void> {
   const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options })
-  const [name, ...files] = positionals
-  if (name === 'report' && files.length > 0) {
-    for (const file of files) values.update ? update(file) : out(printed(JSON.parse(fs.readFileSync(file, 'utf8')) as Report))
-    return
-  }
+  if (values.help) return out(usage)
+  const [name] = positionals
   const suite = suites.find((s) => s.name === name)
   if (positionals.length !== 1 || (!suite && name !== 'peaks')) throw new Error(`which suite?\n${usage}`)
   const threads = whole('--threads', values.threads, 1)
@@ -77,35 +65,19 @@ export async function bench(args: readonly string[], out: (text: string) => void
     peer: !values['no-peer'],
     peerDefaults: values['peer-defaults'],
   }
-  const place = { machine: machine(), commit: commit() }
-  const part = suite && values.json !== undefined ? `${values.json}.part` : undefined
-  const measured = async () => (values['no-peaks'] ? null : measurePeaks(threads, log))
-  const journal = await Journal.open({ ...place, args }, measured, log, part)
-  const rows = (await suite?.run({ ...given, peaks: journal.peaks, journal, log })) ?? []
-  const result: Report = { ...place, date: new Date().toISOString(), peaks: journal.peaks, rows }
-  const svg = suite ? svgChart(suite.chart(rows), heading(result)) : ''
-  if (values.json) fs.writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
-  journal.remove()
-  if (values.svg && suite) fs.writeFileSync(values.svg, svg)
-  if (values.keep && suite) log(`kept ${keep(results, suite.name, result, svg)}`)
-  out(aligned(result))
-}
-
-/** For a terminal: every suite's table, and the goals. */
-function aligned(report: Report): string {
-  const tables = suitesOf(report).map(({ name, table }) => alignedTable(table(report.rows.filter((r) => r.suite === name))))
-  const checks = checksOf(report)
-  return [heading(report), ...tables, ...(checks.length > 0 ? [alignedTable(checkTable(checks))] : [])].join('\n\n').concat('\n')
-}
-
-/** The same as Markdown. */
-function printed(report: Report): string {
-  const sections = [...suitesOf(report).map((s) => s.name), ...(checksOf(report).length > 0 ? ['goals'] : [])]
-  return [heading(report), ...sections.map((name) => `### ${name}\n\n${markdownTable(views[name]!(report, []))}`)].join('\n\n').concat('\n')
-}
-
-function update(document: string): void {
-  fs.writeFileSync(document, refreshed(fs.readFileSync(document, 'utf8'), results, views))
+  const peaks = values['no-peaks'] ? null : await measurePeaks(threads, log)
+  const report = (rows: readonly Row[]): Report => ({ machine: machine(), commit: commit(), date, peaks, rows })
+  const date = new Date().toISOString()
+  const file = values.json ?? (suite && path.join(__dirname, 'results', reportName(suite.name, report([]))))
+  const save = (rows: readonly Row[]) => file && writeReport(file, report(rows))
+  const rows = (await suite?.run({ ...given, peaks, journal: new Journal(log, save), log })) ?? []
+  save(rows)
+  const tables = suites
+    .map(({ name, table }) => ({ table, own: rows.filter((r) => r.suite === name) }))
+    .filter(({ own }) => own.length > 0)
+    .map(({ table, own }) => alignedTable(table(own)))
+  out([heading(report(rows)), ...tables].join('\n\n').concat('\n'))
+  if (file) log(`wrote ${path.relative('', file)}`)
 }
 
 function list<T>(text: string | undefined, fallback: readonly T[] | undefined, item: (text: string) => T): readonly T[] {

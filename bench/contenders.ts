@@ -131,7 +131,7 @@ export async function openPeer(options: ContenderOptions & { readonly setting: P
   }
 }
 
-/** Opens something where `work` first asks for it, not at all if all that it is for is in the journal, and closes it. */
+/** Opens something where `work` first asks for it, and closes it. */
 export async function withOpened<T extends { close(): unknown }>(
   open: () => Promise<T>,
   work: (opened: () => Promise<T>) => Promise<void>,
@@ -165,13 +165,21 @@ export async function reach(context: Context, depth: number, read: boolean, seed
   if (context.depth < depth) await context.repeat(depth)
 }
 
-/** Median of `runs` measurements; of fewer, but at least `least`, once they took ten seconds. */
-export async function repeat(runs: number, least: number, measure: () => Promise<number>): Promise<{ ms: number; runs: number }> {
-  const times: number[] = []
-  const start = performance.now()
-  while (times.length < runs && (times.length < least || performance.now() - start < 10_000)) times.push(await measure())
-  return { ms: median(times), runs: times.length }
+/**
+ * Medians of `runs` measurements of each contender; of fewer, but at least `least`, once they took ten seconds each. One of each in turn, so
+ * that what else the machine does meets all of them.
+ */
+export async function inTurn(runs: number, least: number, measures: readonly (() => Promise<number>)[]): Promise<Measured[]> {
+  const times = measures.map((): number[] => [])
+  const end = performance.now() + 10_000 * measures.length
+  for (let run = 0; run < runs && (run < least || performance.now() < end); run++)
+    for (const [i, measure] of measures.entries()) times[i]!.push(await measure())
+  return times.map((all) => ({ ms: median(all), runs: all.length }))
 }
+
+/** The same for one. */
+export const repeat = async (runs: number, least: number, measure: () => Promise<number>): Promise<Measured> =>
+  (await inTurn(runs, least, [measure]))[0]!
 
 /** A token of the peer's plain decoding behind `depth` tokens: what it costs does not depend on which tokens they are. */
 export async function peerPlain(

@@ -8,10 +8,10 @@ import type { Peaks } from './native-programs'
 /** What is measured. */
 export interface Cell {
   readonly suite: string
-  readonly engine: 'ragdraft' | 'node-llama-cpp' | 'transformers'
+  readonly engine: 'ragdraft' | 'node-llama-cpp'
   readonly model: string
-  readonly metric: 'prefill' | 'decode' | 'draft' | 'verify' | 'answer' | 'load' | 'kernel' | 'round'
-  /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify and a round; 0 for a load. */
+  readonly metric: 'prefill' | 'decode' | 'verify' | 'answer' | 'load'
+  /** Rows of the measured pass: tokens of a prefill chunk, 1 for a decode, drafts + 1 for a verify; 0 for a load. */
   readonly rows: number
   /** Tokens in the context before the pass. */
   readonly depth: number
@@ -46,9 +46,6 @@ export interface Measured {
   readonly memoryPercent?: number
   readonly computePercent?: number
   readonly limitPercent?: number
-  /** Of a round on a GPU: how many there are in a second, and what its draft steps and its verify take, each measured by itself, ms. */
-  readonly perSecond?: number
-  readonly apartMs?: number
   /** Suites answers and simulated: tokens of the answer, drafted tokens and the share of them that was accepted. */
   readonly tokens?: number
   readonly drafted?: number
@@ -66,8 +63,7 @@ export interface Measured {
 export interface Row extends Cell, Measured {}
 
 export interface Report {
-  /** On a GPU (native/gpu_check): its name, and its memory. */
-  readonly machine: { gpu?: string; cpu: string; cores: number; memoryGiB: number; platform: string; node: string }
+  readonly machine: { cpu: string; cores: number; memoryGiB: number; platform: string; node: string }
   readonly commit: string
   readonly date: string
   /** What this machine reached just before the suite; null if it was asked not to measure it. */
@@ -93,20 +89,33 @@ export function commit(): string {
   }
 }
 
-/** Writes `<suite>-<date>-<machine>.json` and .svg into `folder`. @returns the path of the JSON file. */
-export function keep(folder: string, suite: string, result: Report, svg: string): string {
-  const machine = `${result.machine.cpu.replace(/\((R|TM)\)/gi, '')} ${result.machine.cores} cores`
-  const name = `${suite}-${result.date.slice(0, 10)}-${machine.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
-  fs.mkdirSync(folder, { recursive: true })
-  const file = path.join(folder, `${name}.json`)
-  fs.writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
-  fs.writeFileSync(path.join(folder, `${name}.svg`), svg)
-  return file
+/** A report's file name in bench/results: suite, day and machine. */
+export function reportName(suite: string, { machine, date }: Report): string {
+  const name = `${machine.cpu.replace(/\((R|TM)\)/gi, '')} ${machine.cores} cores`
+  return `${suite}-${date.slice(0, 10)}-${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.json`
+}
+
+/** Writes a report with a line for each row, numbers to six digits. */
+export function writeReport(file: string, { rows, ...head }: Report): void {
+  const text = (value: unknown) => JSON.stringify(value, (_, v) => (typeof v === 'number' ? Number(v.toPrecision(6)) : v))
+  const lines = rows
+    .map(
+      (row) => `
+  ${text(row)}`,
+    )
+    .join(',')
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(
+    file,
+    `${text(head).slice(0, -1)},"rows":[${lines}
+]}
+`,
+  )
 }
 
 /** One line: machine, commit and peaks. */
 export function heading({ machine, commit, peaks }: Report): string {
-  const parts = machine.gpu ? [machine.gpu, commit] : [machine.cpu, `${machine.cores} cores`, commit]
+  const parts = [machine.cpu, `${machine.cores} cores`, commit]
   if (peaks) {
     parts.push(`reads ${peaks.readGbps.all.toFixed(1)} GB/s`)
     for (const kind of ['f32', 'bf16', 'int8'] as const) {

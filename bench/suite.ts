@@ -1,7 +1,6 @@
-/** What a suite is, and what it may be told. */
+/** What a suite is, and the options that it is run with. */
 import type { Journal } from './journal'
 import type { Peaks } from './native-programs'
-import type { Chart } from './plot'
 import type { Row } from './report'
 
 export interface SuiteOptions {
@@ -29,27 +28,14 @@ export interface SuiteOptions {
   readonly log: (line: string) => void
 }
 
-type Lists = Pick<SuiteOptions, 'depths' | 'rows' | 'draftLengths' | 'kvs'>
-
-/** Something that must hold of what was measured. */
-export interface Check {
-  readonly what: string
-  /** What was found, with its unit. */
-  readonly found: string
-  readonly wanted: string
-  readonly ok: boolean
-}
-
 export interface Suite {
   readonly name: string
   readonly summary: string
   /** What the suite measures unless told otherwise. */
-  readonly defaults: Partial<Lists>
+  readonly defaults: Partial<Pick<SuiteOptions, 'depths' | 'rows' | 'draftLengths' | 'kvs'>>
   run(options: SuiteOptions): Promise<Row[]>
   /** Lines of cells; the first is the header. */
   table(rows: readonly Row[]): string[][]
-  checks?(rows: readonly Row[]): Check[]
-  chart(rows: readonly Row[]): Chart
 }
 
 /** 4,096 -> "4K", 100 -> "100". */

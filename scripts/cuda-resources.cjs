@@ -8,7 +8,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const root = path.resolve(__dirname, '..')
-const table = path.join(root, 'test', 'cuda', 'resources.tsv')
+const table = path.join(root, 'test', 'cpp', 'cuda', 'resources.tsv')
 const architectures = ['sm_80', 'sm_90a'] // the baseline, and the card of the figures
 const columns = ['registers', 'stack', 'spills', 'shared'] // bytes but for the first
 

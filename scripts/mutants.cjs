@@ -185,7 +185,7 @@ for (const prepare of [
   const { passed, output } = run(...prepare)
   if (!passed) throw new Error(`${prepare.join(' ')}:\n${output.slice(-4000)}`)
 }
-const rows = []
+const verdicts = []
 for (const mutant of wanted) {
   const file = path.join(copy, mutant.file)
   const before = fs.readFileSync(file, 'utf8')
@@ -202,12 +202,10 @@ for (const mutant of wanted) {
   const failed = /^ *not ok (?:\d+ )?- (.*?)(?: #.*)?$/m.exec(output)?.[1]
   const found = failed ?? (/^TAP version/m.test(output) ? `the tests died: ${/what\(\): +(.*)/.exec(output)?.[1] ?? 'a crash'}` : undefined)
   const verdict = !clean.passed ? 'fails without the change' : passed ? 'NOT CAUGHT' : found ? 'caught' : 'BROKE'
-  rows.push({ mutant, verdict, found })
-  console.error(`${verdict}: ${mutant.name}`)
+  verdicts.push(verdict)
+  console.log(`${verdict}: ${mutant.file}: ${mutant.name}${found ? ` (${found})` : ''}`)
   if (verdict === 'BROKE') console.error(output.slice(-2000))
 }
-console.log('\n| file | change | verdict | first test to fail |\n|---|---|---|---|')
-for (const { mutant, verdict, found } of rows) console.log(`| ${mutant.file} | ${mutant.name} | ${verdict} | ${found ?? ''} |`)
-const caught = rows.filter(({ verdict }) => verdict === 'caught').length
-console.log(`\n${caught} of ${rows.length} caught`)
-process.exitCode = caught === rows.length ? 0 : 1
+const caught = verdicts.filter((verdict) => verdict === 'caught').length
+console.log(`\n${caught} of ${verdicts.length} caught`)
+process.exitCode = caught === verdicts.length ? 0 : 1

@@ -29,7 +29,7 @@ function run(command, args, env = {}) {
   if (result.error) throw result.error
   if (result.status !== 0) throw new Error(`${path.basename(command)} ${args.join(' ')}: ${result.signal ?? `exit code ${result.status}`}`)
 }
-const testsIn = (folder) => fs.readdirSync(path.join(root, 'test', folder)).filter((file) => file.endsWith('_test.cc'))
+const testsIn = (folder) => fs.readdirSync(path.join(root, 'test', 'cpp', folder)).filter((file) => file.endsWith('_test.cc'))
 
 /** Of the emulated device: each family of kernels, a whole model, faults and rounds. Parts of titles; a few minutes. */
 const deviceSelection = [
@@ -63,13 +63,12 @@ async function addressAndUndefined() {
     const isas = JSON.parse(
       execFileSync(process.execPath, ['-p', 'JSON.stringify(require("node-gyp-build")(".").isas)'], { cwd: root, encoding: 'utf8' }),
     )
-    const usesKernels = (file) => fs.readFileSync(path.join(root, 'test', 'native', file), 'utf8').includes('cpu_backend')
-    const ofKernels = testsIn('native').filter(usesKernels)
-    for (const isa of isas.slice(1)) run(path.join(root, tree, 'native_tests'), ofKernels, { RAGDRAFT_ISA: isa })
+    for (const isa of isas.slice(1))
+      run(path.join(root, tree, 'native_tests'), [...testsIn('ops'), 'selection_test.cc'], { RAGDRAFT_ISA: isa })
   }
-  // Whole answers and their measurement take the emulated device a quarter of an hour under sanitizers.
+  // Whole answers take the emulated device a quarter of an hour under sanitizers.
   const wholeAnswers = ['decoder_test.cc', 'gpu_check_test.cc']
-  const all = [...testsIn('cuda'), ...testsIn(path.join('cuda', 'emulator'))].filter((file) => !wholeAnswers.includes(file))
+  const all = [...testsIn('cuda'), ...testsIn('cuda/emulator')].filter((file) => !wholeAnswers.includes(file))
   run(path.join(root, tree, 'cuda_tests'), full ? all : deviceSelection)
 
   const library = (name) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()

@@ -3,7 +3,6 @@ import { demoBook, hideSentence } from '../../lib/demo'
 import { type AskOptions, type DocumentSession, ensureDemoModel, type KvType, loadModel, type Model } from '../../lib/index'
 import { markBestPeer, peerKvType, peerOf, peerSettings } from '../compare'
 import { chunk, openPeer, peerPlain, withOpened } from '../contenders'
-import { autoChecks } from '../goals'
 import { modelFile, modelLabel } from '../models'
 import { peerMissing } from '../peers/peer'
 import { type Cell, distinct, type Measured, median, type Row } from '../report'
@@ -38,24 +37,6 @@ export const answers: Suite = {
       ]
     })
     return [header, ...lines]
-  },
-  checks: (rows) => autoChecks(rows, plain),
-  chart(rows) {
-    const titleOf = (r: Row) => `${shortCount(r.depth)} tokens, ${r.kv} KV`
-    const ours = rows.filter((r) => r.engine === 'ragdraft')
-    return {
-      title: 'Answers of the demo model about its book',
-      unit: 'ms for a token of the answer, prompts excluded (lower is better)',
-      panels: distinct(ours, titleOf).map((title) => ({
-        title,
-        groups: ours
-          .filter((r) => titleOf(r) === title)
-          .map((r) => {
-            const peer = r.setting === plain ? peerOf(r, rows) : undefined
-            return { label: r.setting!, bars: [r, ...(peer ? [peer] : [])].map(({ engine, ms }) => ({ series: engine, value: ms })) }
-          }),
-      })),
-    }
   },
 }
 

@@ -7,7 +7,7 @@ import { chunk, openOurs, openPeer, repeat, withOpened } from '../contenders'
 import { modelFile, modelLabel } from '../models'
 import { peerMissing } from '../peers/peer'
 import { distinct, type Row } from '../report'
-import type { Check, Suite, SuiteOptions } from '../suite'
+import type { Suite, SuiteOptions } from '../suite'
 
 const alone = 'alone'
 const withNeighbour = 'one core busy'
@@ -34,30 +34,6 @@ export const busy: Suite = {
       ]
     })
     return [['model', 'engine', 'threads', 'alone ms', 'one core busy ms', 'times slower'], ...lines]
-  },
-  checks(rows) {
-    return rows
-      .filter((r) => r.engine === 'ragdraft' && situationOf(r) === withNeighbour)
-      .flatMap((shared): Check[] => {
-        const quiet = rows.find((r) => placeOf(r) === placeOf(shared) && situationOf(r) === alone)
-        if (!quiet) return []
-        const slower = shared.ms / quiet.ms
-        const what = `${shared.model}: decode with one core busy, ${threadsOf(shared)}, times slower than alone`
-        return [{ what, found: slower.toFixed(2), wanted: '<= 2.5', ok: slower <= 2.5 }]
-      })
-  },
-  chart(rows) {
-    return {
-      title: "Decoding on a machine that is not one's own",
-      unit: 'ms a token (lower is better)',
-      panels: distinct(rows, (r) => r.model).map((model) => ({
-        title: model,
-        groups: distinct(rows, (r) => r.setting!).map((setting) => ({
-          label: setting,
-          bars: rows.filter((r) => r.model === model && r.setting === setting).map((r) => ({ series: r.engine, value: r.ms })),
-        })),
-      })),
-    }
   },
 }
 

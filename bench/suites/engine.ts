@@ -1,14 +1,13 @@
 /** Prefill, decode and verify at several depths, ours beside node-llama-cpp's on the same file in the same run. */
 import { randomTokens } from '../../test/helpers/native'
 import { compared, peerKvType, peerOf, peerSettings } from '../compare'
-import { type Contender, chunk, openOurs, openPeer, reach, repeat, withOpened } from '../contenders'
-import { passChecks } from '../goals'
+import { type Contender, chunk, inTurn, openOurs, openPeer, reach } from '../contenders'
 import { limitMs, type Shape, shapeOf } from '../limits'
 import { modelFile, modelLabel } from '../models'
 import { measureReads } from '../native-programs'
 import { peerMissing } from '../peers/peer'
-import { type Cell, distinct, type Measured, type Row } from '../report'
-import { type Suite, type SuiteOptions, shortCount } from '../suite'
+import type { Cell, Measured, Row } from '../report'
+import type { Suite, SuiteOptions } from '../suite'
 
 const defaultModels = ['llama-3.2-1b-q8_0', 'llama-3.2-1b-q4_k_m', 'llama-3.2-1b-bf16', 'qwen2.5-0.5b-q8_0', 'qwen2.5-0.5b-q4_k_m']
 
@@ -27,26 +26,6 @@ export const engine: Suite = {
     return measurePlans(plans, options)
   },
   table,
-  checks: passChecks,
-  chart(rows) {
-    const titleOf = (r: Row) => `${r.model}, ${r.kv} KV: ${r.metric}${r.metric === 'decode' ? '' : ` of ${r.rows} rows`}`
-    return {
-      title: 'Time of one pass by tokens in the context',
-      unit: 'ms (lower is better)',
-      panels: distinct(rows, titleOf).map((title) => {
-        const inPanel = rows.filter((r) => titleOf(r) === title)
-        return {
-          title,
-          groups: distinct(inPanel, (r) => r.depth).map((depth) => ({
-            label: shortCount(depth),
-            bars: inPanel
-              .filter((r) => r.depth === depth && (r.engine === 'ragdraft' || r.best))
-              .map((r) => ({ series: r.engine, value: r.ms })),
-          })),
-        }
-      }),
-    }
-  },
 }
 
 /** What is measured of one model with one KV type: decode and verify at all depths, prefill at some. */
@@ -67,61 +46,65 @@ export async function measurePlans(plans: readonly Plan[], options: SuiteOptions
     const file = await modelFile(plan.model, options.log)
     const shape = await shapeOf(file)
     const common = { file, threads: options.threads, contextTokens: Math.max(...plan.depths) + chunk + 64 }
-    const of = { suite: 'engine', model: modelLabel(file) } as const
-    const { kv } = plan
-    await withOpened(
-      () => openOurs({ ...common, kv }),
-      (ours) => measure(ours, { ...of, kv, engine: 'ragdraft' }, plan, shape, options, rows),
-    )
-    if (missing || !plan.peer) continue
-    const peerKv = peerKvType(kv)
-    for (const setting of peerSettings(peerKv, options.peerDefaults))
-      await withOpened(
-        () => openPeer({ ...common, kv: peerKv, setting }),
-        (peer) => measure(peer, { ...of, kv: peerKv, engine: 'node-llama-cpp', setting }, plan, shape, options, rows),
-      )
+    const contenders: Contender[] = []
+    try {
+      contenders.push(await openOurs({ ...common, kv: plan.kv }))
+      if (!missing && plan.peer)
+        for (const setting of peerSettings(peerKvType(plan.kv), options.peerDefaults))
+          contenders.push(await openPeer({ ...common, kv: peerKvType(plan.kv), setting }))
+      await measure(contenders, modelLabel(file), plan, shape, options, rows)
+    } finally {
+      for (const contender of contenders) await contender.close()
+      globalThis.gc?.()
+    }
   }
   return compared(rows)
 }
 
+/** Every pass of all contenders side by side: a run of each in turn. */
 async function measure(
-  contender: () => Promise<Contender>,
-  of: Pick<Cell, 'suite' | 'engine' | 'model' | 'kv' | 'setting'>,
+  contenders: readonly Contender[],
+  model: string,
   plan: Plan,
   shape: Shape,
-  options: SuiteOptions,
+  { runs, threads, read, journal, log, ...options }: SuiteOptions,
   rows: Row[],
 ): Promise<void> {
   for (const depth of plan.depths) {
-    let peaks = options.peaks
-    const cell = async (metric: Cell['metric'], count: number, work: (there: Contender) => Promise<Measured>) => {
-      const pass = { metric, rows: count, depth }
-      const row = await options.journal.measure({ ...of, ...pass }, async () => {
-        const there = await contender()
-        await reach(there, depth, options.read)
-        return work(there)
-      })
-      if (peaks && row.readGbps) peaks = { ...peaks, readGbps: { ...peaks.readGbps, all: row.readGbps } }
-      const limit = peaks ? limitMs(shape, { ...pass, kv: of.kv }, peaks) : undefined
-      rows.push(limit === undefined ? row : { ...row, limitMs: limit, limitPercent: (100 * limit) / row.ms })
+    let { peaks } = options
+    const add = async (metric: Cell['metric'], count: number, measured: readonly Measured[]) => {
+      for (const [i, { name, setting }] of contenders.entries()) {
+        const kv = name === 'ragdraft' ? plan.kv : peerKvType(plan.kv)
+        const cell = { suite: 'engine', engine: name, model, metric, rows: count, depth, kv, ...(setting ? { setting } : {}) } as const
+        const row = await journal.measure(cell, async () => measured[i]!)
+        const limit = peaks ? limitMs(shape, cell, peaks) : undefined
+        rows.push(limit === undefined ? row : { ...row, limitMs: limit, limitPercent: (100 * limit) / row.ms })
+      }
     }
-    await cell('decode', 1, async (there) => {
+    const time = (least: number, pass: (there: Contender) => Promise<number>) =>
+      inTurn(
+        runs,
+        least,
+        contenders.map((there) => () => pass(there)),
+      )
+    for (const there of contenders) {
+      await reach(there, depth, read)
       await there.decode() // warm-up
-      const reads = async () => (peaks && of.engine === 'ragdraft' ? measureReads(options.threads, options.log) : 0)
-      const before = await reads()
-      const decode = await repeat(options.runs, 3, () => there.decode())
-      const readGbps = Math.max(before, await reads())
-      return readGbps > 0 ? { ...decode, readGbps } : decode
-    })
-    for (const count of plan.rows) await cell('verify', count, (there) => repeat(options.runs, 3, () => there.verify(count)))
+    }
+    const reads = async () => (peaks ? measureReads(threads, log) : 0)
+    const before = await reads()
+    const [ours, ...others] = await time(3, (there) => there.decode())
+    const readGbps = Math.max(before, await reads())
+    if (peaks) peaks = { ...peaks, readGbps: { ...peaks.readGbps, all: readGbps } }
+    await add('decode', 1, [peaks ? { ...ours!, readGbps } : ours!, ...others])
+    for (const count of plan.rows) await add('verify', count, await time(3, (there) => there.verify(count)))
     if (!plan.prefill.includes(depth)) continue
     const tokens = randomTokens(chunk, 250, depth)
-    await cell('prefill', chunk, (there) =>
-      repeat(options.runs, 1, async () => {
-        await there.truncate(depth)
-        return there.append(tokens)
-      }),
-    )
+    const prefill = async (there: Contender) => {
+      await there.truncate(depth)
+      return there.append(tokens)
+    }
+    await add('prefill', chunk, await time(1, prefill))
   }
 }
 

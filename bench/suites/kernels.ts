@@ -1,8 +1,8 @@
 /** The CPU kernels on cold memory, as rates and as shares of what the machine was measured to reach. */
 import { arithmeticPeak } from '../limits'
 import { type KernelTime, type Peaks, timeKernels } from '../native-programs'
-import { distinct, type Row } from '../report'
-import { type Suite, shortCount } from '../suite'
+import type { Row } from '../report'
+import type { Suite } from '../suite'
 
 export const kernels: Suite = {
   name: 'kernels',
@@ -35,27 +35,6 @@ export const kernels: Suite = {
         percent(r.limitPercent),
       ]),
     ]
-  },
-  chart(rows) {
-    const measured = rows.some((r) => r.limitPercent !== undefined)
-    const titleOf = (r: Row) =>
-      `${r.model.split(' ')[0]}, ${r.rows} ${r.rows === 1 ? 'row' : 'rows'}${r.depth ? ` behind ${shortCount(r.depth)} keys` : ''}`
-    return {
-      title: 'CPU kernels on cold memory',
-      unit: measured ? 'per cent of the measured peaks: memory, arithmetic (higher is better)' : 'GB/s, GOP/s (higher is better)',
-      panels: distinct(rows, titleOf).map((title) => ({
-        title,
-        groups: rows
-          .filter((r) => titleOf(r) === title)
-          .map((r) => ({
-            label: r.model.split(' ')[1]!,
-            bars: [
-              { series: 'memory', value: (measured ? r.memoryPercent : r.gbps) ?? 0 },
-              { series: 'arithmetic', value: (measured ? r.computePercent : r.gops) ?? 0 },
-            ],
-          })),
-      })),
-    }
   },
 }
 

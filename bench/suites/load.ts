@@ -10,7 +10,7 @@ import type { Loaded } from '../load-child'
 import { modelFile, modelLabel } from '../models'
 import { Peer, peerMissing } from '../peers/peer'
 import type { Measured, Row } from '../report'
-import type { Check, Suite, SuiteOptions } from '../suite'
+import type { Suite, SuiteOptions } from '../suite'
 
 const settings = ['first load', 'second load'] as const
 
@@ -27,37 +27,6 @@ export const load: Suite = {
       return [r.model, r.kv, r.engine, r.setting!, ...measured]
     })
     return [header, ...lines]
-  },
-  checks(rows) {
-    const ours = rows.filter((r) => r.engine === 'ragdraft')
-    return ours.flatMap((r): Check[] => {
-      const share = r.steadyMiB! / r.neededMiB!
-      const memory = {
-        what: `${r.model}: memory over weights + KV, ${r.setting}`,
-        found: share.toFixed(2),
-        wanted: '<= 1.10',
-        ok: share <= 1.1,
-      }
-      if (r.setting !== 'second load') return [memory]
-      return [{ what: `${r.model}: second load`, found: `${(r.ms / 1000).toFixed(2)} s`, wanted: '< 3 s', ok: r.ms < 3000 }, memory]
-    })
-  },
-  chart(rows) {
-    const label = (r: Row) => `${r.engine}, ${r.setting}`
-    return {
-      title: 'Loading a model',
-      unit: 'seconds; GiB resident while decoding (lower is better)',
-      panels: [
-        {
-          title: 'seconds',
-          groups: rows.map((r) => ({ label: `${r.model} ${label(r)}`, bars: [{ series: r.engine, value: r.ms / 1000 }] })),
-        },
-        {
-          title: 'GiB',
-          groups: rows.map((r) => ({ label: `${r.model} ${label(r)}`, bars: [{ series: r.engine, value: r.steadyMiB! / 1024 }] })),
-        },
-      ],
-    }
   },
 }
 

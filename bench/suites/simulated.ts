@@ -6,7 +6,6 @@
 
 import { markBestPeer, peerKvType, peerOf, peerSettings } from '../compare'
 import { chunk, openPeer, peerPlain, withOpened } from '../contenders'
-import { answerGoals, autoChecks, isAuto, plainChecks } from '../goals'
 import { modelFile, modelLabel } from '../models'
 import { type AnswerTime, timeAnswers } from '../native-programs'
 import { peerMissing } from '../peers/peer'
@@ -50,38 +49,6 @@ export const simulated: Suite = {
       ]
     })
     return [header, ...lines]
-  },
-  checks: (rows) => [...plainChecks(rows, plain), ...autoChecks(rows, plain), ...answerGoals(rows)],
-  chart(rows) {
-    const titleOf = (r: Row) => `behind ${shortCount(r.depth)} tokens, ${r.kv} KV`
-    const titles = distinct(
-      rows.filter((r) => r.engine === 'ragdraft'),
-      titleOf,
-    )
-    return {
-      title: 'Speculation at SIMULATED acceptance rates, automatic draft lengths and the best fixed one',
-      unit: 'ms for a token of the answer (lower is better); real passes, words of the drafter given',
-      panels: titles.map((title) => {
-        const inPanel = rows.filter((r) => titleOf(r) === title && r.engine === 'ragdraft')
-        const drafting = inPanel.filter((r) => r.best || isAuto(r))
-        const undrafted = inPanel
-          .filter((r) => r.setting === plain)
-          .flatMap((r) => {
-            const peer = peerOf(r, rows)
-            return peer ? [r, peer] : [r]
-          })
-        return {
-          title,
-          groups: [
-            { label: plain, bars: undrafted.map((r) => ({ series: `${r.engine} plain`, value: r.ms })) },
-            ...distinct(drafting, (r) => r.simulatedAcceptance!).map((rate) => ({
-              label: `simulated ${rate}`,
-              bars: drafting.filter((r) => r.simulatedAcceptance === rate).map((r) => ({ series: r.setting!, value: r.ms })),
-            })),
-          ],
-        }
-      }),
-    }
   },
 }
 

@@ -1,4 +1,4 @@
-/** Everything that ragdraft promises of its speed, in one sitting: parts of the other suites. */
+/** What docs/measured.md quotes, in one sitting: parts of the other suites. */
 import type { Row } from '../report'
 import type { Suite, SuiteOptions } from '../suite'
 import { answers } from './answers'
@@ -50,7 +50,7 @@ const parts: readonly Part[] = [
 
 export const table: Suite = {
   name: 'table',
-  summary: `all goals in one sitting, about ${parts.reduce((sum, { minutes }) => sum + minutes, 0)} minutes: engine, simulated, answers, busy, load`,
+  summary: `what docs/measured.md quotes, in one sitting, about ${parts.reduce((sum, { minutes }) => sum + minutes, 0)} minutes: engine, simulated, answers, busy, load`,
   defaults: {},
   async run(options) {
     const { models, drafters, depths, rows: counts, kvs, draftLengths } = options
@@ -65,5 +65,4 @@ export const table: Suite = {
     return rows
   },
   table: engine.table, // the rows are of the other suites, whose tables are printed
-  chart: (rows) => engine.chart(rows.filter((r) => r.suite === 'engine')),
 }

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "ops/cuda/device.h"
 #include "ops/cuda/kernels/pass.h"
 #include "options.h"
@@ -53,24 +52,12 @@ inline std::unique_ptr<PassMemory> pass_of(gpu::Stream& stream, int rows, int de
 }
 
 // Adds a row whose `ms` is known: rates, and the least time that reading `bytes` or computing `operations` at so many a nanosecond takes.
-inline void add_kernel(Listener& report, Row row, double bytes, double operations = 0, double rate = 1) {
+inline void add_kernel(Report& report, Row row, double bytes, double operations = 0, double rate = 1) {
   row.metric = "kernel";
   row.limit_ms = std::max(bytes / report.peaks().read_gbps, operations / rate) / 1e6;
   row.gbps = bytes / row.ms / 1e6;
   row.gops = operations / row.ms / 1e6;
   report.add(row);
-}
-
-// Runs measure() unless there is no time left; what does not fit or does not exist is left out.
-template <class Measure>
-void tried(const std::string& what, const Deadline& deadline, Listener& report, const Measure& measure) {
-  if (deadline.over()) return report.skip(what, "no time is left for it");
-  try {
-    measure();
-  } catch (const Error& e) {
-    if (e.code() != Code::kOutOfMemory && e.code() != Code::kUnsupportedModel) throw;
-    report.skip(what, e.what());
-  }
 }
 
 }  // namespace ragdraft::gpu_check

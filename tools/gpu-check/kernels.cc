@@ -52,9 +52,8 @@ Packed pack(gpu::Stream& stream, const formats::MatrixView& view) {
   return packed;
 }
 
-void measure_group(const std::string& model, const std::string& type_name, const Group& group, const WeightPool& pool, const Options& options,
-                   Listener& report) {
-  const formats::DType type = weight_type(type_name);
+void measure_group(const Group& group, const WeightPool& pool, const Options& options, Report& report) {
+  const formats::DType type = weight_type(options.weights);
   gpu::Stream stream;
   size_t bytes = 0, draft_bytes = 0;
   int64_t outputs = 0;
@@ -87,7 +86,7 @@ void measure_group(const std::string& model, const std::string& type_name, const
         ops::cuda::linear(stream, products.data(), int(products.size()), inputs, rows, draft);
       };
       add_kernel(report,
-                 {.model = model, .rows = rows, .weights = type_name, .setting = std::string("linear: ") + group.name + (draft ? ", draft" : ""),
+                 {.model = options.model, .rows = rows, .weights = options.weights, .setting = std::string("linear: ") + group.name + (draft ? ", draft" : ""),
                   .ms = launch_ms(stream, options.runs, options.calls, launch), .runs = options.runs},
                  double(draft ? draft_bytes : bytes), 2.0 * double(outputs * group.inputs) * rows,
                  report.peaks().bf16_gops * (form == InputForm::kBytes ? 2 : 1));
@@ -106,8 +105,7 @@ void fill_pages(gpu::Stream& stream, const kv::KvLayout& layout, std::byte* page
   stream.synchronize();
 }
 
-void measure_keys(const std::string& model, const model::Config& config, const std::string& kv, int depth, const Options& options,
-                  Listener& report) {
+void measure_keys(const model::Config& config, const std::string& kv, int depth, const Options& options, Report& report) {
   const size_t pages = size_t(depth + kMostAttentionRows + kPageTokens - 1) / kPageTokens;
   kv::KvLayout layout{1, config.kv_heads, config.head_dim, kv_type(kv), kv::BlockOrder::kTokens};
   // Layers enough that none is in the cache when its turn comes again.
@@ -133,7 +131,7 @@ void measure_keys(const std::string& model, const model::Config& config, const s
       ops::cuda::attention(stream, pass->get(), shape, q.get(), out.get(), scratch.get());
     };
     const double ms = launch_ms(stream, options.runs, options.calls, launch);
-    add_kernel(report, {.model = model, .rows = rows, .depth = depth, .kv = kv, .setting = "attention", .ms = ms, .runs = options.runs},
+    add_kernel(report, {.model = options.model, .rows = rows, .depth = depth, .kv = kv, .setting = "attention", .ms = ms, .runs = options.runs},
                (depth + rows) * double(layout.page_bytes()) / layout.layers / kPageTokens,
                4.0 * double(width) * (depth + (rows + 1) / 2.0) * rows, report.peaks().bf16_gops);
   }
@@ -141,20 +139,19 @@ void measure_keys(const std::string& model, const model::Config& config, const s
 
 }  // namespace
 
-void measure_attention(const std::string& model, const Options& options, const Deadline& deadline, Listener& report) {
-  const model::Config config = shape_of(model);
+void measure_attention(const Options& options, Report& report) {
+  const model::Config config = shape_of(options.model);
   for (const std::string& kv : options.kv)
     for (const int depth : options.depths)
-      tried(model + ", attention, " + kv + " KV, behind " + std::to_string(depth), deadline, report,
-            [&] { measure_keys(model, config, kv, depth, options, report); });
+      tried(options.model + ", attention, " + kv + " KV, at context " + std::to_string(depth), report,
+            [&] { measure_keys(config, kv, depth, options, report); });
 }
 
-void measure_linear(const std::string& model, const std::string& weights, const Options& options, const Deadline& deadline, Listener& report) {
-  const model::Config config = shape_of(model);
-  tried(model + ", linear, " + weights, deadline, report, [&] {
-    const WeightPool pool(weight_type(weights), largest_matrix(config));
-    for (const Group& group : groups_of(config))
-      if (!deadline.over()) measure_group(model, weights, group, pool, options, report);
+void measure_linear(const Options& options, Report& report) {
+  const model::Config config = shape_of(options.model);
+  tried(options.model + ", linear, " + options.weights, report, [&] {
+    const WeightPool pool(weight_type(options.weights), largest_matrix(config));
+    for (const Group& group : groups_of(config)) measure_group(group, pool, options, report);
   });
 }
 

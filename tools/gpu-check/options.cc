@@ -32,11 +32,10 @@ std::vector<int> wholes(const std::string& list) {
 }
 
 void check_depths(const Options& options) {
-  const auto pages = [](int depth) { return depth % kPageTokens == 0; };
-  check(!options.depths.empty() && pages(options.draft_depth), Code::kInvalidArgument, "depths are whole pages of 64 tokens");
+  check(!options.depths.empty(), Code::kInvalidArgument, "no depths");
   int before = 0;
   for (const int depth : options.depths) {
-    check(pages(depth) && depth > before, Code::kInvalidArgument, "depths are whole pages of 64 tokens, in ascending order");
+    check(depth % kPageTokens == 0 && depth > before, Code::kInvalidArgument, "depths are whole pages of 64 tokens, in ascending order");
     before = depth;
   }
   for (const int rows : options.verify) check(rows <= 256, Code::kInvalidArgument, "a pass takes at most 256 rows");
@@ -46,30 +45,20 @@ void check_depths(const Options& options) {
 
 Options parse_options(int argc, const char* const* argv) {
   Options o;
-  const std::map<std::string, int*> counts = {{"runs", &o.runs},
-                                              {"draft_depth", &o.draft_depth},
-                                              {"copy_mib", &o.copy_mebibytes},
-                                              {"calls", &o.calls},
-                                              {"mma_rounds", &o.mma_rounds},
-                                              {"cold_mib", &o.cold_mebibytes}};
-  const std::map<std::string, std::vector<std::string>*> names = {{"models", &o.models},
-                                                                  {"weights", &o.weights},
-                                                                  {"kernel_weights", &o.kernel_weights},
-                                                                  {"drafters", &o.drafters},
-                                                                  {"kv", &o.kv}};
+  const std::map<std::string, std::string*> texts = {{"part", &o.part}, {"model", &o.model}, {"weights", &o.weights}, {"json", &o.json}};
+  const std::map<std::string, int*> counts = {
+      {"runs", &o.runs}, {"calls", &o.calls}, {"read_mib", &o.read_mebibytes}, {"mma_rounds", &o.mma_rounds}, {"cold_mib", &o.cold_mebibytes}};
   const std::map<std::string, std::vector<int>*> lists = {{"depths", &o.depths}, {"verify", &o.verify}};
-  const std::map<std::string, std::string*> texts = {{"json", &o.json}, {"commit", &o.commit}};
   for (int i = 1; i < argc; i++) {
     const std::string argument = argv[i];
     const size_t equals = argument.find('=');
     if (equals == std::string::npos) throw Error(Code::kInvalidArgument, "not name=value: " + argument);
     const std::string name = argument.substr(0, equals), value = argument.substr(equals + 1);
-    if (const auto count = counts.find(name); count != counts.end()) *count->second = whole(value, 1);
-    else if (const auto list = names.find(name); list != names.end()) *list->second = split(value);
+    if (const auto text = texts.find(name); text != texts.end()) *text->second = value;
+    else if (const auto count = counts.find(name); count != counts.end()) *count->second = whole(value, 1);
     else if (const auto numbers = lists.find(name); numbers != lists.end()) *numbers->second = wholes(value);
-    else if (const auto text = texts.find(name); text != texts.end()) *text->second = value;
+    else if (name == "kv") o.kv = split(value);
     else if (name == "device") o.device = whole(value, 0);
-    else if (name == "seconds") o.seconds = whole(value, 1);
     else throw Error(Code::kInvalidArgument, "unknown argument " + name);
   }
   check_depths(o);

@@ -1,11 +1,9 @@
-// Whole passes of whole models: decode, draft, verify and prefill, behind contexts of many lengths.
+// Whole passes of whole models: decode, draft, verify and prefill at several contexts.
 #pragma once
 #include <memory>
-#include <string>
 
 #include "options.h"
 #include "report.h"
-#include "timing.h"
 
 namespace ragdraft::ops {
 class Backend;
@@ -13,8 +11,8 @@ class Backend;
 
 namespace ragdraft::gpu_check {
 
-// One model with one type of weights, with every type of KV. What does not fit into the memory or the time is said to be skipped.
-void measure_passes(const std::string& model, const std::string& weights, std::shared_ptr<ops::Backend> backend, const Options& options,
-                    const Deadline& deadline, Listener& report);
+// One model with one type of weights, with every type of KV. What does not fit into the memory is reported as skipped, the longest context
+// first. Checks that a verify has the bits of decodes.
+void measure_passes(std::shared_ptr<ops::Backend> backend, const Options& options, Report& report);
 
 }  // namespace ragdraft::gpu_check

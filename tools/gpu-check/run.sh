@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Tests and measures the CUDA backend on this machine's GPU, in eight minutes: builds for the card, kernel and model tests on random data,
-# figures against the card's own peaks, compute-sanitizer and PyTorch beside where they are installed. Needs CMake, a C++20 compiler and
-# nvcc; no Node. The report of the figures is there after every one of them: who is stopped keeps what was measured.
+# Tests and measures the CUDA backend on this machine's GPU within eight minutes: builds for the card, runs the kernel and model tests on
+# random data, measures passes and kernels against the card's own peaks, then compute-sanitizer and PyTorch where they are installed. Needs
+# CMake, a C++20 compiler and nvcc; no Node.
 #   tools/gpu-check/run.sh [--seconds 480] [--json FILE] [--tests PART-OF-TITLE] [--programs FOLDER] [--alone] [name=value]...
-# --programs: of gpu_tests and gpu_check, built before; --alone: no compute-sanitizer, no PyTorch; name=value: of gpu_check
-# (tools/gpu-check/options.h).
+# --json: lines of JSON, one for every figure as soon as it is known, default build/gpu-check/report.jsonl; --programs: of gpu_tests and
+# gpu_check, built before; --alone: without compute-sanitizer and PyTorch. models=, weights= (of passes) and kernel_weights= are lists with
+# commas; other name=value go to gpu_check (tools/gpu-check/options.h).
 # The last line is "N passed, N failed"; the status is 0 if none failed, 1 if some did, 2 if there is nothing to check on.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-seconds=480 json=build/gpu-check/report.json tests='' programs='' alone='' arguments=()
+seconds=480 json=build/gpu-check/report.jsonl tests='' programs='' alone='' arguments=()
+models=llama-3.1-8b,qwen2.5-7b weights=BF16,Q8_0 kernel_weights=BF16,Q8_0,Q4_0,Q4_K,Q6_K,Q5_K,F16,F32
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds) seconds=${2:?} && shift 2 ;;
@@ -17,31 +19,35 @@ while [ $# -gt 0 ]; do
     --tests) tests=${2?} && shift 2 ;;
     --programs) programs=${2:?} && shift 2 ;;
     --alone) alone=yes && shift ;;
+    models=*) models=${1#*=} && shift ;;
+    weights=*) weights=${1#*=} && shift ;;
+    kernel_weights=*) kernel_weights=${1#*=} && shift ;;
     *=*) arguments+=("$1") && shift ;;
-    *) echo "gpu-check.sh: unknown argument $1" >&2 && exit 2 ;;
+    *) echo "gpu-check: unknown argument $1" >&2 && exit 2 ;;
   esac
 done
 case $seconds in
-  '' | *[!0-9]*) echo "gpu-check.sh: --seconds is a whole number, not '$seconds'" >&2 && exit 2 ;;
+  '' | *[!0-9]*) echo "gpu-check: --seconds is a whole number, not '$seconds'" >&2 && exit 2 ;;
 esac
 
-passed=0 failed=0 failures=()
+passed=0 failures=()
 left() { echo $((seconds - SECONDS)); }
 least() { if [ "$1" -lt "$2" ]; then echo "$1"; else echo "$2"; fi; }
 step() { printf '\n== %s (%s s left)\n' "$*" "$(left)"; }
-nothing() { echo "gpu-check.sh: $*" >&2 && exit 2; }
-fail() { echo "not ok - $*" && failed=$((failed + 1)) && failures+=("$*"); }
-# Adds what a log says of itself: lines of TAP, or a last line "N passed, N failed".
-count_tap() {
-  passed=$((passed + $(grep -c '^ok ' "$1"))) failed=$((failed + $(grep -c '^not ok ' "$1")))
-  mapfile -t -O ${#failures[@]} failures < <(sed -n 's/^not ok [0-9]* - //p' "$1")
+nothing() { echo "gpu-check: $*" >&2 && exit 2; }
+fail() { echo "not ok - $*" && failures+=("$*"); }
+# Counts the lines of a log that begin with "ok" and "not ok".
+count() {
+  passed=$((passed + $(grep -c '^ok ' "$1")))
+  mapfile -t -O ${#failures[@]} failures < <(sed -nE 's/^not ok ([0-9]+ )?- //p' "$1")
 }
-count_last() {
-  local last
-  last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$1" | tail -1)
-  [ -n "$last" ] || return 1
-  passed=$((passed + ${last%% passed*})) last=${last#*, } failed=$((failed + ${last%% failed*}))
-  mapfile -t -O ${#failures[@]} failures < <(sed -n 's/^NOT OK: //p' "$1")
+# Says what went wrong with a program of a log unless the log says it. NAME STATUS LOG
+ended() {
+  case $2 in
+    0) ;;
+    124 | 137) fail "$1: it did not end in time, or was killed" ;;
+    *) grep -q '^not ok ' "$3" || fail "$1: it ended with status $2: $(tail -1 "$3")" ;;
+  esac
 }
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -77,40 +83,42 @@ export RAGDRAFT_TEST_TIER=full # a card is quick
 if [ -n "$tests" ]; then parts=("$tests"); else parts=(test/cpp/cuda/*_test.cc) && parts=("${parts[@]##*/}"); fi
 jobs=1
 if nvidia-smi --query-gpu=compute_mode --format=csv,noheader 2>/dev/null | grep -q '^Default'; then jobs=$(least "$(nproc)" 8); fi
-test_limit=$(least 60 "$(left)")
 test_part() {
-  timeout "$test_limit" "$programs/gpu_tests" "$2" >"$logs/tests.$1" 2>&1
+  timeout "$(least 60 "$(left)")" "$programs/gpu_tests" "$2" >"$logs/tests.$1" 2>&1
   echo $? >"$logs/status.$1"
   cat "$logs/tests.$1"
 }
-running=0
 for i in "${!parts[@]}"; do
-  if [ "$running" -ge "$jobs" ]; then
-    wait -n
-    running=$((running - 1))
-  fi
+  while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n; done
   test_part "$i" "${parts[i]}" &
-  running=$((running + 1))
 done
 wait
 for i in "${!parts[@]}"; do
-  status=$(cat "$logs/status.$i" 2>/dev/null || echo unknown)
   if grep -q '^Bail out!' "$logs/tests.$i"; then nothing "there is no GPU to check on"; fi
-  count_tap "$logs/tests.$i"
-  case $status in
-    0) ;;
-    124) fail "${parts[i]}: the tests took over $test_limit s" ;;
-    *) grep -q '^not ok ' "$logs/tests.$i" || fail "${parts[i]}: the tests ended with status $status" ;;
-  esac
+  count "$logs/tests.$i"
+  ended "${parts[i]}" "$(cat "$logs/status.$i")" "$logs/tests.$i"
 done
 
 step "figures"
-commit=$(git describe --always --dirty 2>/dev/null) || commit=unknown
-rest=$(($(left) - (${#alone} > 0 ? 0 : 90))) # for what follows
-budget=$((rest > 20 ? rest : 20))
-timeout $((budget + 30)) "$programs/gpu_check" "json=$json" "commit=$commit" "seconds=$budget" "${arguments[@]}" | tee "$logs/figures"
-status=${PIPESTATUS[0]}
-count_last "$logs/figures" || fail "the measurements ended with status $status"
+# A process for each part: after a kernel that went wrong no other runs in the same process. The most important parts come first.
+printf '{"commit":"%s","date":"%s"}\n' "$(git describe --always --dirty 2>/dev/null)" "$(date -u +%FT%TZ)" >"$json"
+reserve=$((${#alone} > 0 ? 0 : 90)) # seconds for what follows
+measure() { # SECONDS ARGUMENT...
+  local limit=$1 name
+  shift
+  name=${*//[a-z]*=/}
+  if [ $(($(left) - reserve)) -lt "$limit" ]; then echo "skipped: $name: no time is left for it" && return; fi
+  timeout -k 5 "$limit" "$programs/gpu_check" "$@" "json=$json" "${arguments[@]}" 2>&1 | tee "$logs/figures"
+  local status=${PIPESTATUS[0]}
+  count "$logs/figures"
+  ended "$name" "$status" "$logs/figures"
+}
+for model in ${models//,/ }; do
+  for type in ${weights//,/ }; do measure 90 part=passes "model=$model" "weights=$type"; done
+  measure 25 part=attention "model=$model"
+  for type in ${kernel_weights//,/ }; do measure 25 part=linear "model=$model" "weights=$type"; done
+  measure 25 part=small "model=$model"
+done
 
 step "compute-sanitizer"
 # Small ones: it slows a kernel down a hundred times.
@@ -146,5 +154,5 @@ fi
 
 printf '\nreport: %s\n' "$json"
 for failure in "${failures[@]}"; do echo "failed: $failure"; done
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+printf '%d passed, %d failed\n' "$passed" "${#failures[@]}"
+[ "${#failures[@]}" -eq 0 ]

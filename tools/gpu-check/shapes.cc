@@ -31,7 +31,6 @@ model::Config sized(const char* architecture, int layers, int embedding, int hea
 
 model::Config shape_of(const std::string& name) {
   if (name == "llama-3.1-8b") return sized("llama", 32, 4096, 32, 8, 128, 14336, 128256);
-  if (name == "llama-3.2-1b") return sized("llama", 16, 2048, 32, 8, 64, 8192, 128256);
   if (name == "qwen2.5-7b") return sized("qwen2", 28, 3584, 28, 4, 128, 18944, 152064);
   if (name == "tiny") return sized("qwen2", 2, 128, 4, 2, 32, 256, 300);
   throw Error(Code::kInvalidArgument, "unknown model " + name);

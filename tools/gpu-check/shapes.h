@@ -9,15 +9,15 @@
 
 namespace ragdraft::gpu_check {
 
-// "llama-3.1-8b", "llama-3.2-1b", "qwen2.5-7b", or "tiny", for runs without a GPU. Throws kInvalidArgument.
+// "llama-3.1-8b", "qwen2.5-7b", or "tiny", for runs without a GPU. Throws kInvalidArgument.
 model::Config shape_of(const std::string& name);
 formats::DType weight_type(const std::string& name);  // "BF16", "Q8_0", ... Throws kInvalidArgument.
 kv::KvType kv_type(const std::string& name);         // "bf16", "f16", "q8". Throws kInvalidArgument.
 
 // What the card reached when nothing else was asked of it.
 struct Peaks {
-  double read_gbps = 0, copy_gbps = 0;  // copy: bytes read and written
-  double bf16_gops = 0;                 // mma.sync, two operations a multiply-add
+  double read_gbps = 0;  // 10^9 bytes a second
+  double bf16_gops = 0;  // mma.sync, two operations a multiply-add
 };
 
 struct PassShape {

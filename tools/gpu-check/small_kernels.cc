@@ -11,7 +11,6 @@
 #include "ops/cuda/kernels/rows.h"
 #include "ops/cuda/kernels/softmax.h"
 #include "random_model.h"
-#include "decoding/mode_traits.h"
 
 namespace ragdraft::gpu_check {
 namespace {
@@ -22,12 +21,11 @@ constexpr double kFloat = sizeof(float);
 
 class SmallKernels {
  public:
-  SmallKernels(const std::string& name, const Options& options, Listener& report)
-      : name_(name), config_(shape_of(name)), options_(options), report_(report) {}
+  SmallKernels(const Options& options, Report& report) : config_(shape_of(options.model)), options_(options), report_(report) {}
 
   // Of a token's vector, as files have them, and of the rows that logits are wanted of.
-  void ends(const std::string& type_name) {
-    const formats::DType type = weight_type(type_name);
+  void ends() {
+    const formats::DType type = weight_type(options_.weights);
     const WeightPool pool(type, int64_t(kMostKernelRows) * config_.embedding);
     const size_t row_bytes = formats::row_bytes(type, config_.embedding);
     const Memory table(kMostKernelRows * row_bytes);
@@ -39,8 +37,7 @@ class SmallKernels {
     for (const int rows : kKernelRows) {
       const auto pass = pass_of(stream_, rows, 0, nullptr, 0);
       add("embedding", rows, rows * (double(row_bytes) + floats),
-          [&](int) { embed(stream_, pass->get(), reinterpret_cast<const TokenId*>(drafts.get()), rows_of, rows, out.get()); }, type_name);
-      if (type_name != options_.weights.front()) continue;
+          [&](int) { embed(stream_, pass->get(), reinterpret_cast<const TokenId*>(drafts.get()), rows_of, rows, out.get()); }, options_.weights);
       add("wanted rows", rows, 2 * rows * floats, [&](int) { gather_wanted(stream_, pass->get(), x.get(), rows, config_.embedding, out.get()); });
     }
   }
@@ -111,19 +108,19 @@ class SmallKernels {
     for (int i = 0; i < kRoundRows; i++)  // what is to be judged
       draft(stream_, {q.get() + int64_t(i) * vocab, vocab, vocab}, {false, true}, round.get(), i, scratch.get());
     stream_.synchronize();
-    for (const auto& [mode, temperature, called] : {std::tuple(decoding::Mode::kLossless, 0.0, "lossless, greedy"), {decoding::Mode::kLossless, 1.0, "lossless"},
-                                                    {decoding::Mode::kExact, 1.0, "exact"}, {decoding::Mode::kPaper, 1.0, "paper"}}) {
-      decoding::DecodeParams params;
-      params.mode = mode;
-      params.sampling.temperature = temperature;
-      const decoding::Plan plan = plan_of(params);
+    struct Mode {
+      const char* called;
+      Law law;
+      bool greedy, bonus_q, keeps_q;  // decoding::plan_of
+    };
+    for (const Mode& mode : {Mode{"lossless, greedy", Law::kTarget, true, false, false}, Mode{"lossless", Law::kTarget, false, false, true},
+                             Mode{"exact", Law::kTransfer, false, true, true}, Mode{"paper", Law::kPaper, false, false, true}})
       for (const int rows : kKernelRows) {
-        const int judged = plan.bonus_q ? rows : rows - 1;
-        const Trial trial{plan.law, temperature == 0, judged, rows, p_rows, q_rows};
-        add(std::string("judge: ") + called, rows, (rows + (plan.keeps_q ? judged : 0)) * row_bytes,
+        const int judged = mode.bonus_q ? rows : rows - 1;
+        const Trial trial{mode.law, mode.greedy, judged, rows, p_rows, q_rows};
+        add(std::string("judge: ") + mode.called, rows, (rows + (mode.keeps_q ? judged : 0)) * row_bytes,
             [&](int) { judge(stream_, trial, round.get(), scratch.get()); });
       }
-    }
   }
 
  private:
@@ -131,25 +128,23 @@ class SmallKernels {
   template <class Launch>
   void add(const std::string& called, int rows, double bytes, const Launch& launch, const std::string& weights = "", const std::string& kv = "") {
     const double ms = launch_ms(stream_, options_.runs, options_.calls, launch);
-    add_kernel(report_, {.model = name_, .rows = rows, .weights = weights, .kv = kv, .setting = called, .ms = ms, .runs = options_.runs}, bytes);
+    add_kernel(report_, {.model = options_.model, .rows = rows, .weights = weights, .kv = kv, .setting = called, .ms = ms, .runs = options_.runs}, bytes);
   }
 
-  const std::string name_;
   const model::Config config_;
   const Options& options_;
-  Listener& report_;
+  Report& report_;
   gpu::Stream stream_;
 };
 
 }  // namespace
 
-void measure_small_kernels(const std::string& model, const Options& options, const Deadline& deadline, Listener& report) {
-  SmallKernels kernels(model, options, report);
-  const auto part = [&](const std::string& what, const auto& measure) { tried(model + ", " + what, deadline, report, measure); };
-  part("drafts and judgement", [&] { kernels.rounds(); });
-  part("inputs of products", [&] { kernels.inputs(); });
-  for (const std::string& kv : options.kv) part("rotation, " + kv + " KV", [&] { kernels.rotation(kv); });
-  for (const std::string& weights : options.weights) part("token vectors, " + weights, [&] { kernels.ends(weights); });
+void measure_small_kernels(const Options& options, Report& report) {
+  SmallKernels kernels(options, report);
+  tried(options.model + ", drafts and judgement", report, [&] { kernels.rounds(); });
+  kernels.inputs();
+  for (const std::string& kv : options.kv) kernels.rotation(kv);
+  kernels.ends();
 }
 
 }  // namespace ragdraft::gpu_check

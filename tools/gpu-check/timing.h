@@ -1,4 +1,4 @@
-// How long work on a device takes, by its own clock; and how long we may go on measuring.
+// How long work on a device takes.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -9,27 +9,6 @@
 namespace ragdraft::gpu_check {
 
 inline double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-// A moment after which nothing more is begun.
-class Deadline {
- public:
-  explicit Deadline(double seconds) : end_(seconds_now() + seconds) {}
-  // The earlier of this one and `seconds` from now.
-  Deadline within(double seconds) const {
-    Deadline part(seconds);
-    part.end_ = std::min(part.end_, end_);
-    return part;
-  }
-  Deadline later(double seconds) const {
-    Deadline moved = *this;
-    moved.end_ += seconds;
-    return moved;
-  }
-  bool over() const { return seconds_now() >= end_; }
-
- private:
-  double end_;
-};
 
 inline double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -44,8 +23,8 @@ inline constexpr int kUntilReplayed = 3;
 // Median milliseconds of what `once` does, which returns seconds.
 template <class Once>
 double repeated_ms(int runs, const Once& once) {
-  const Deadline warm(kWarmSeconds);
-  for (int run = 0; run < kUntilReplayed || !warm.over(); run++) once();
+  const double warm = seconds_now() + kWarmSeconds;
+  for (int run = 0; run < kUntilReplayed || seconds_now() < warm; run++) once();
   std::vector<double> times;
   for (int run = 0; run < runs; run++) times.push_back(1000 * once());
   return median(std::move(times));
@@ -68,9 +47,9 @@ double launch_ms(gpu::Stream& stream, int runs, int calls, const Launch& launch)
     stream.synchronize();
     return double(end.milliseconds_since(start)) / 1000;
   };
-  const Deadline warm(kWarmSeconds);
+  const double warm = seconds_now() + kWarmSeconds;
   do once();
-  while (!warm.over());
+  while (seconds_now() < warm);
   std::vector<double> times;
   for (int run = 0; run < runs; run++) times.push_back(1000 * once() / calls);
   return median(std::move(times));

@@ -1,5 +1,5 @@
-"""Decode of a Llama-3.1-8B shape by PyTorch and transformers, random weights in bf16, behind its own cache of 32K tokens:
-adds a row to the report of gpu_check.    torch_decode.py report.json"""
+"""Decode of a Llama-3.1-8B shape by PyTorch and transformers, random weights in bf16, with its own cache of 32K tokens:
+adds a line to the report of gpu_check.    torch_decode.py report.jsonl"""
 
 import json
 import statistics
@@ -55,20 +55,13 @@ def decode_ms(model):
 def main():
     with torch.no_grad():
         ms = decode_ms(random_model())
-    print(f"transformers, bf16, decode behind {DEPTH}: {ms:.3f} ms (torch {torch.__version__})")
-    with open(sys.argv[1]) as file:
-        report = json.load(file)
-    report["rows"].append({
-        "suite": "gpu", "engine": "transformers", "model": "llama-3.1-8b-bf16", "metric": "decode", "rows": 1, "depth": DEPTH,
-        "kv": "bf16", "setting": f"torch {torch.__version__}, sdpa, DynamicCache", "ms": ms, "runs": RUNS,
-    })  # fmt: skip
-    for row in report["rows"]:
-        same = (row["engine"], row["model"], row["metric"], row["depth"], row["kv"]) == ("ragdraft", "llama-3.1-8b-bf16", "decode", DEPTH, "bf16")
-        if same and "setting" not in row:
-            row["peerRatio"] = ms / row["ms"]
-            print(f"ragdraft takes {row['ms']:.3f} ms: {row['peerRatio']:.2f} times as fast")
-    with open(sys.argv[1], "w") as file:
-        json.dump(report, file, indent=1)
+    print(f"transformers, bf16, decode at context {DEPTH}: {ms:.3f} ms (torch {torch.__version__})")
+    row = {
+        "engine": "transformers", "model": "llama-3.1-8b", "weights": "BF16", "kv": "bf16", "metric": "decode", "rows": 1, "depth": DEPTH,
+        "setting": f"torch {torch.__version__}, sdpa, DynamicCache", "ms": ms, "runs": RUNS,
+    }  # fmt: skip
+    with open(sys.argv[1], "a") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 main()

@@ -1,4 +1,4 @@
-#include "ceilings.h"
+#include "peaks.h"
 
 #include <algorithm>
 
@@ -19,17 +19,6 @@ __global__ void read_kernel(const uint4* in, int64_t count, uint32_t* out) {
     for (int u = 0; u < kUnroll; u++) sum += v[u].x ^ v[u].y ^ v[u].z ^ v[u].w;
   }
   if (sum == 0x12345678u) *out = sum;
-}
-
-__global__ void copy_kernel(const uint4* in, int64_t count, uint4* out) {
-  const int64_t step = int64_t(gridDim.x) * kThreads;
-  for (int64_t i = int64_t(blockIdx.x) * kThreads + threadIdx.x; i < count; i += step * kUnroll) {
-    uint4 v[kUnroll];
-    for (int u = 0; u < kUnroll; u++)
-      if (i + u * step < count) v[u] = gpu::load_stream(in + i + u * step);
-    for (int u = 0; u < kUnroll; u++)
-      if (i + u * step < count) out[i + u * step] = v[u];
-  }
 }
 
 constexpr int kChains = 8;  // of products that do not wait for each other
@@ -67,18 +56,16 @@ class Buffer {
 
 Peaks measure_peaks(const Options& options, int multiprocessors) {
   gpu::Stream stream;
-  const size_t bytes = std::min(size_t(options.copy_mebibytes) << 20, gpu::memory_info().free / 4 / sizeof(uint4) * sizeof(uint4));
+  const size_t bytes = std::min(size_t(options.read_mebibytes) << 20, gpu::memory_info().free / 2 / sizeof(uint4) * sizeof(uint4));
   const int64_t count = int64_t(bytes / sizeof(uint4));
-  const Buffer from(bytes, stream), to(bytes, stream);
+  const Buffer from(bytes, stream), to(sizeof(uint4), stream);
   Peaks peaks;
   for (const int blocks : {4, 8}) {  // of a multiprocessor: which is faster differs
     const gpu::Shape shape{dim3(unsigned(multiprocessors * blocks)), dim3(kThreads)};
     const double read = launch_ms(stream, options.runs, kCalls, [&](int) { gpu::launch(read_kernel, shape, stream, from.as<uint4>(), count, to.as<uint32_t>()); });
-    const double copy = launch_ms(stream, options.runs, kCalls, [&](int) { gpu::launch(copy_kernel, shape, stream, from.as<uint4>(), count, to.as<uint4>()); });
     const double mma = launch_ms(stream, options.runs, kCalls, [&](int) { gpu::launch(mma_kernel, shape, stream, options.mma_rounds, to.as<float>()); });
     const double operations = 2.0 * 16 * 8 * 16 * kChains * options.mma_rounds * (kThreads / 32) * shape.grid.x;
     peaks.read_gbps = std::max(peaks.read_gbps, double(bytes) / read / 1e6);
-    peaks.copy_gbps = std::max(peaks.copy_gbps, 2.0 * double(bytes) / copy / 1e6);
     peaks.bf16_gops = std::max(peaks.bf16_gops, operations / mma / 1e6);
   }
   return peaks;

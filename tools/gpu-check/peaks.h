@@ -1,4 +1,4 @@
-// What the card can do at most: reads and copies of its memory, products of bf16 by the instruction that all kernels use.
+// What the card can do at most: reads of its memory, products of bf16 by the instruction that all kernels use.
 #pragma once
 #include "options.h"
 #include "shapes.h"
