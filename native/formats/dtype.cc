@@ -41,6 +41,29 @@ void block_q4_0(const std::byte* block, float* out) {
   }
 }
 
+// f16 scale, 4 bytes of fifth bits (bit i for element i), 16 bytes of nibbles as Q4_0; stored with an offset of 16.
+int quant_q5_0(const std::byte* block, int i) {
+  const int low = (int(block[6 + i % 16]) >> (i / 16 * 4)) & 15, fifth = (int(block[2 + i / 8]) >> (i % 8)) & 1;
+  return (low | fifth << 4) - 16;
+}
+
+void block_q5_0(const std::byte* block, float* out) {
+  const float scale = load_f16(block);
+  for (int i = 0; i < kSmallBlock; i++) out[i] = scale * float(quant_q5_0(block, i));
+}
+
+// Eight times the quant with an eighth of the scale: so the upper four bits of Q8_0, which drafts read alone, are those of the quant. A
+// scale whose eighth is no f16 (below 2^-11) stays, and so does the quant.
+void recode_q5_0(const std::byte* block, std::byte* out) {
+  const uint16_t scale = load_u16(block);
+  const uint16_t eighth = f32_to_f16(f16_to_f32(scale) / 8);
+  const bool exact = f16_to_f32(eighth) * 8 == f16_to_f32(scale);
+  const uint16_t kept = exact ? eighth : scale;
+  out[0] = std::byte(kept & 255);
+  out[1] = std::byte(kept >> 8);
+  for (int i = 0; i < kSmallBlock; i++) out[2 + i] = std::byte(quant_q5_0(block, i) * (exact ? 8 : 1));
+}
+
 // Q4_K and Q5_K pack eight 6-bit scales and eight 6-bit minima into 12 bytes. Sub-blocks 0..3: the low six bits of bytes
 // 0..3 (scale) and 4..7 (minimum). Sub-blocks 4..7: low four bits in byte 8 + (s - 4) (scale: low nibble, minimum: high
 // nibble), their top two bits in the top bits of bytes s - 4 and s.
@@ -112,13 +135,14 @@ void from_blocks(const std::byte* row, int64_t columns, const DTypeInfo& geometr
 
 const DTypeInfo& info(DType type) noexcept {
   static constexpr DTypeInfo f32{"F32", 1, 4}, f16{"F16", 1, 2}, bf16{"BF16", 1, 2};
-  static constexpr DTypeInfo q4_0{"Q4_0", kSmallBlock, 2 + 16}, q8_0{"Q8_0", kSmallBlock, 2 + 32};
+  static constexpr DTypeInfo q4_0{"Q4_0", kSmallBlock, 2 + 16}, q5_0{"Q5_0", kSmallBlock, 2 + 4 + 16}, q8_0{"Q8_0", kSmallBlock, 2 + 32};
   static constexpr DTypeInfo q4_k{"Q4_K", kSuperBlock, 4 + 12 + 128}, q5_k{"Q5_K", kSuperBlock, 4 + 12 + 32 + 128};
   static constexpr DTypeInfo q6_k{"Q6_K", kSuperBlock, 128 + 64 + 16 + 2};
   switch (type) {
     case DType::kF32: return f32;
     case DType::kF16: return f16;
     case DType::kQ4_0: return q4_0;
+    case DType::kQ5_0: return q5_0;
     case DType::kQ8_0: return q8_0;
     case DType::kQ4_K: return q4_k;
     case DType::kQ5_K: return q5_k;
@@ -133,6 +157,7 @@ bool is_supported(uint32_t gguf_type) noexcept {
     case DType::kF32:
     case DType::kF16:
     case DType::kQ4_0:
+    case DType::kQ5_0:
     case DType::kQ8_0:
     case DType::kQ4_K:
     case DType::kQ5_K:
@@ -154,11 +179,23 @@ void dequantize_row(DType type, const std::byte* row, int64_t columns, float* ou
     case DType::kF16: return from_f16(row, columns, out);
     case DType::kBF16: return from_bf16(row, columns, out);
     case DType::kQ4_0: return from_blocks<block_q4_0>(row, columns, geometry, out);
+    case DType::kQ5_0: return from_blocks<block_q5_0>(row, columns, geometry, out);
     case DType::kQ8_0: return from_blocks<block_q8_0>(row, columns, geometry, out);
     case DType::kQ4_K: return from_blocks<block_q4_k>(row, columns, geometry, out);
     case DType::kQ5_K: return from_blocks<block_q5_k>(row, columns, geometry, out);
     case DType::kQ6_K: return from_blocks<block_q6_k>(row, columns, geometry, out);
   }
+}
+
+DType computed_as(DType type) noexcept { return type == DType::kQ5_0 ? DType::kQ8_0 : type; }
+
+void recode_row(DType type, const std::byte* row, int64_t columns, std::byte* out) noexcept {
+  if (type != DType::kQ5_0) {
+    std::memcpy(out, row, row_bytes(type, columns));
+    return;
+  }
+  for (int64_t i = 0; i < columns; i += kSmallBlock, row += info(DType::kQ5_0).block_bytes, out += info(DType::kQ8_0).block_bytes)
+    recode_q5_0(row, out);
 }
 
 }  // namespace ragdraft::formats

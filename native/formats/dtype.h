@@ -11,6 +11,7 @@ enum class DType : uint32_t {
   kF32 = 0,
   kF16 = 1,
   kQ4_0 = 2,
+  kQ5_0 = 6,
   kQ8_0 = 8,
   kQ4_K = 12,
   kQ5_K = 13,
@@ -30,6 +31,12 @@ const DTypeInfo& info(DType type) noexcept;
 size_t row_bytes(DType type, int64_t columns) noexcept;
 // Converts one row of `columns` elements to f32. The scalar definition of every format: oracle and embedding lookup.
 void dequantize_row(DType type, const std::byte* row, int64_t columns, float* out) noexcept;
+
+// The type that a matrix of `type` is computed as: `type` itself, but Q8_0 for Q5_0, whose values it holds exactly.
+DType computed_as(DType type) noexcept;
+// Re-encodes one row of `columns` elements as computed_as(type), row_bytes(computed_as(type), columns) in `out`: the same values, bit for
+// bit. A copy where the type is computed as itself.
+void recode_row(DType type, const std::byte* row, int64_t columns, std::byte* out) noexcept;
 
 // A matrix as it lies in a GGUF file: `rows` outputs of `columns` inputs, row-major, unaligned. Does not own.
 struct MatrixView {

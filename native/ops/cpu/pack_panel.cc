@@ -91,6 +91,7 @@ void unpack_row(DType type, const uint8_t* row, int64_t columns, const ScalePlan
     case DType::kQ4_K: return unpack_q45_k<false>(row, columns, planes, u);
     case DType::kQ5_K: return unpack_q45_k<true>(row, columns, planes, u);
     case DType::kQ6_K: return unpack_q6_k(row, columns, planes, u);
+    case DType::kQ5_0:                // computed as Q8_0
     case DType::kF32:
     case DType::kF16:
     case DType::kBF16: return;  // have no planes
@@ -156,10 +157,17 @@ void pack_panel(const formats::MatrixView& source, const PackedWeights& layout, 
   if (layout.format == PackedFormat::kF32) return pack_elements<4>(rows, row_bytes, outputs, source.columns, low);
   if (layout.format == PackedFormat::kF16) return pack_elements<2>(rows, row_bytes, outputs, source.columns, low);
   if (layout.format == PackedFormat::kBF16) return pack_bf16(rows, row_bytes, outputs, source.columns, low);
+  const DType type = formats::computed_as(source.type);
   std::vector<uint8_t> u(size_t(source.columns));
+  std::vector<std::byte> recoded(type == source.type ? 0 : formats::row_bytes(type, source.columns));
   for (int output = 0; output < outputs; ++output) {
     const ScalePlanes planes{panel + layout.supers, panel + layout.scales, output};
-    unpack_row(source.type, rows + output * row_bytes, source.columns, planes, u.data());
+    const uint8_t* row = rows + output * row_bytes;
+    if (!recoded.empty()) {
+      formats::recode_row(source.type, reinterpret_cast<const std::byte*>(row), source.columns, recoded.data());
+      row = reinterpret_cast<const uint8_t*>(recoded.data());
+    }
+    unpack_row(type, row, source.columns, planes, u.data());
     put_planes(layout.format, u.data(), source.columns, output, panel + layout.high, low);
   }
 }

@@ -11,6 +11,7 @@ struct Planes {
   int supers, scales, high, low;
 };
 
+// Of a type that is computed as itself.
 Planes planes_of(formats::DType type) {
   using formats::DType;
   constexpr int kVector = 64, kHalves = 16 * 2, kBytes = 16;
@@ -20,6 +21,7 @@ Planes planes_of(formats::DType type) {
     case DType::kBF16: return {PackedFormat::kBF16, 0, 0, 0, 256 * 16 * 2};
     case DType::kQ8_0: return {PackedFormat::kQ8_0, 0, 8 * kHalves, 32 * kVector, 32 * kVector};
     case DType::kQ4_0: return {PackedFormat::kQ4_0, 0, 8 * kHalves, 0, 32 * kVector};
+    case DType::kQ5_0: break;
     case DType::kQ4_K: return {PackedFormat::kQ4_K, 2 * kHalves, 8 * 2 * kBytes, 0, 32 * kVector};
     case DType::kQ5_K: return {PackedFormat::kQ5_K, 2 * kHalves, 8 * 2 * kBytes, 8 * kVector, 32 * kVector};
     case DType::kQ6_K: return {PackedFormat::kQ6_K, kHalves, 16 * kBytes, 16 * kVector, 32 * kVector};
@@ -30,7 +32,7 @@ Planes planes_of(formats::DType type) {
 }  // namespace
 
 PackedWeights plan_layout(formats::DType type, int64_t rows, int64_t columns) {
-  const Planes planes = planes_of(type);
+  const Planes planes = planes_of(formats::computed_as(type));
   PackedWeights layout{};
   layout.format = planes.format;
   layout.rows = rows;

@@ -46,7 +46,7 @@ int context_bucket(int keys) {
 RoomNeeded room_needed(const ragdraft_cuda_api& api, const Demand& demand) {
   RoomNeeded need{};
   const formats::MatrixView& table = demand.embedding;
-  need.weights = whole_units(size_t(table.rows) * formats::row_bytes(table.type, table.columns));
+  need.weights = whole_units(size_t(table.rows) * formats::row_bytes(formats::computed_as(table.type), table.columns));
   size_t scratch = 0, most_outputs = 0;
   const auto add = [&](formats::DType type, const formats::MatrixView& matrix) {
     const PackedSize size = packed_size(api, type, matrix.rows, matrix.columns);
@@ -55,7 +55,7 @@ RoomNeeded room_needed(const ragdraft_cuda_api& api, const Demand& demand) {
     most_outputs = std::max(most_outputs, size_t(matrix.rows));
   };
   for (const formats::MatrixView& matrix : demand.matrices) {
-    add(matrix.type, matrix);
+    add(formats::computed_as(matrix.type), matrix);
     if (demand.draft_copy && draft_copy_pays(matrix)) add(formats::DType::kQ4_0, matrix);
   }
   // The driver puts small arrays together, large ones waste a part of their last unit.

@@ -14,7 +14,7 @@ namespace testing {
 using ragdraft::formats::DType;
 
 inline constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
-                                   DType::kQ4_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+                                   DType::kQ4_0, DType::kQ5_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
 
 inline bool is_integer(DType type) { return type != DType::kF32 && type != DType::kF16 && type != DType::kBF16; }
 
@@ -58,7 +58,8 @@ inline RandomMatrix random_matrix(DType type, int64_t rows, int64_t columns, uin
       case DType::kQ5_K: put_half(block + 2); [[fallthrough]];
       case DType::kF16:
       case DType::kQ8_0:
-      case DType::kQ4_0: put_half(block); break;
+      case DType::kQ4_0:
+      case DType::kQ5_0: put_half(block); break;
       case DType::kQ6_K: put_half(block + 208); break;
     }
   }

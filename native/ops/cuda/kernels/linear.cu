@@ -16,6 +16,7 @@ const LinearFormat& format_of(formats::DType type) {
     case DType::kBF16: return kLinearBF16;
     case DType::kQ8_0: return kLinearQ8_0;
     case DType::kQ4_0: return kLinearQ4_0;
+    case DType::kQ5_0: break;  // computed as Q8_0
     case DType::kQ4_K: return kLinearQ4_K;
     case DType::kQ5_K: return kLinearQ5_K;
     case DType::kQ6_K: return kLinearQ6_K;

@@ -18,6 +18,7 @@ void embed(gpu::Stream& stream, const Pass* pass, const TokenId* drafts, const E
     case DType::kBF16: return run(embed_kernel<DType::kBF16>);
     case DType::kQ8_0: return run(embed_kernel<DType::kQ8_0>);
     case DType::kQ4_0: return run(embed_kernel<DType::kQ4_0>);
+    case DType::kQ5_0: return;  // computed as Q8_0
     case DType::kQ4_K: return run(embed_kernel<DType::kQ4_K>);
     case DType::kQ5_K: return run(embed_kernel<DType::kQ5_K>);
     case DType::kQ6_K: return run(embed_kernel<DType::kQ6_K>);
