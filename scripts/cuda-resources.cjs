@@ -8,19 +8,17 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const root = path.resolve(__dirname, '..')
-const table = path.join(root, 'test', 'cuda', 'resources.tsv')
+const table = path.join(root, 'test', 'cpp', 'cuda', 'resources.tsv')
 const architectures = ['sm_80', 'sm_90a'] // the baseline, and the card of the figures
 const columns = ['registers', 'stack', 'spills', 'shared'] // bytes but for the first
 
 const release = () => /release ([\d.]+)/.exec(execFileSync('nvcc', ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown'
 
 const sources = () =>
-  ['native/ops/cuda', 'native/ops/cuda/kernels'].flatMap((folder) =>
-    fs
-      .readdirSync(path.join(root, folder))
-      .filter((file) => file.endsWith('.cu'))
-      .map((file) => path.join(folder, file)),
-  )
+  fs
+    .readdirSync(path.join(root, 'native/ops/cuda'), { recursive: true })
+    .filter((file) => file.endsWith('.cu'))
+    .map((file) => path.join('native/ops/cuda', file))
 
 /** What ptxas says of a source's kernels. */
 function report(source) {

@@ -19,7 +19,7 @@ const mutants = [
   },
   {
     name: 'the last columns of a float product are left out',
-    file: 'native/ops/cpu/isa/linear.cc',
+    file: 'native/ops/cpu/isa/linear/linear.cc',
     find: 'std::memcpy(tail, values, size_t(columns - step) * sizeof(float));',
     replace: 'std::memcpy(tail, values, size_t(columns - step - 1) * sizeof(float));',
     tests: ['linear_test'],

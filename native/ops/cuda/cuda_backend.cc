@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "ops/cuda/cuda_matrix.h"
-#include "ops/cuda/room.h"
+#include "ops/cuda/capacity.h"
 #include "ops/cuda/kernels/pass.h"
 #include "ops/draft_copy.h"
 
