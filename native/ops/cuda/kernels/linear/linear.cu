@@ -9,19 +9,13 @@ namespace ragdraft::ops::cuda {
 namespace {
 
 const LinearFormat& format_of(formats::DType type) {
-  using formats::DType;
   switch (type) {
-    case DType::kF32: return kLinearF32;
-    case DType::kF16: return kLinearF16;
-    case DType::kBF16: return kLinearBF16;
-    case DType::kQ8_0: return kLinearQ8_0;
-    case DType::kQ4_0: return kLinearQ4_0;
-    case DType::kQ5_0: break;  // computed as Q8_0
-    case DType::kQ4_K: return kLinearQ4_K;
-    case DType::kQ5_K: return kLinearQ5_K;
-    case DType::kQ6_K: return kLinearQ6_K;
+#define RAGDRAFT_X(name) \
+  case formats::DType::k##name: return kLinear##name;
+    RAGDRAFT_KERNEL_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
+    default: throw Error(Code::kUnsupportedModel, "no CUDA kernel multiplies weights of type " + std::to_string(uint32_t(type)));
   }
-  throw Error(Code::kUnsupportedModel, "no CUDA kernel multiplies weights of type " + std::to_string(uint32_t(type)));
 }
 
 }  // namespace

@@ -18,7 +18,9 @@ struct LinearFormat {
   void (*linear)(gpu::Stream& stream, const Product* products, int count, const Inputs& inputs, int rows, bool draft);
 };
 
-extern const LinearFormat kLinearF32, kLinearF16, kLinearBF16;
-extern const LinearFormat kLinearQ8_0, kLinearQ4_0, kLinearQ4_K, kLinearQ5_K, kLinearQ6_K;
+// kLinearF32, kLinearQ8_0, ...
+#define RAGDRAFT_X(name) extern const LinearFormat kLinear##name;
+RAGDRAFT_KERNEL_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
 
 }  // namespace ragdraft::ops::cuda

@@ -1,7 +1,7 @@
 // The plane that all formats of bytes have: the upper nibbles of operand A, the numbers' own or their uppermost four bits.
 //   uint4[strip][pair][lane]   word 2 j + h, group j, h = 0, 1: a[2 h] in the upper halves of the bytes, a[2 h + 1] in the lower ones
 #pragma once
-#include "ops/cuda/kernels/dequantize.cuh"
+#include "formats/dtype.h"
 #include "ops/cuda/kernels/linear/linear_launch.cuh"
 
 namespace ragdraft::ops::cuda {
@@ -85,24 +85,24 @@ __device__ inline void half_scales(uint32_t word, float (&scales)[2]) {
   scales[1] = gpu::f16_to_f32(uint16_t(word >> 16));
 }
 
-// Where the file has the block of a row with a group's inputs; nullptr behind the last row and the last group.
-template <formats::DType kType>
+// File: the format of the rows (formats/all.h). Where it has the block of a row with a group's inputs; nullptr behind the last row and the last group.
+template <class File>
 __device__ const uint8_t* block_of(const RawRows& raw, int64_t row, int64_t group) {
-  constexpr int kInputs = kBlockInputs<kType>;
+  constexpr int kInputs = File::kBlockElements;
   if (row >= raw.rows || group * kGroupInputs >= raw.columns) return nullptr;
-  return raw.data + (row * (raw.columns / kInputs) + group * kGroupInputs / kInputs) * kBlockBytes<kType>;
+  return raw.data + (row * (raw.columns / kInputs) + group * kGroupInputs / kInputs) * File::kBlockBytes;
 }
 
 // A lane's operand A of a group: byte_of(the number as it is stored), zeros where no block is.
-template <formats::DType kType, class ByteOf>
+template <class File, class ByteOf>
 __device__ void pack_operand(const RawRows& raw, int64_t strip, int64_t group, int lane, ByteOf byte_of, uint32_t (&a)[4]) {
   for (int second = 0; second < 2; second++) {
-    const uint8_t* block = block_of<kType>(raw, strip * kStripOutputs + lane / 4 + 8 * second, group);
-    const int first = int(group * kGroupInputs % kBlockInputs<kType>) + lane % 4 * 4;
+    const uint8_t* block = block_of<File>(raw, strip * kStripOutputs + lane / 4 + 8 * second, group);
+    const int group_of_block = int(group % (File::kBlockElements / kGroupInputs)), first = lane % 4 * 4;
     for (int half = 0; half < 2; half++) {
       uint32_t word = 0;
       for (int i = 0; i < 4 && block != nullptr; i++)
-        word |= uint32_t(byte_of(stored_quant<kType>(block, first + 16 * half + i)) & 255) << 8 * i;
+        word |= uint32_t(byte_of(File::quant(block, group_of_block, first + 16 * half + i)) & 255) << 8 * i;
       a[2 * half + second] = word;
     }
   }

@@ -6,6 +6,8 @@
 //   supers  uint2[strip][4 pairs][g]      f16 of outputs g and g + 8: scales, minimums
 //   fifth   uint32_t[strip][pair][lane]   Q5_K: bit 4 j + r of byte i is the last bit of byte i of a[r], of group j
 #pragma once
+#include <type_traits>
+
 #include "ops/cuda/kernels/linear/linear_nibbles.cuh"
 
 namespace ragdraft::ops::cuda {
@@ -16,7 +18,7 @@ template <bool kFifth>
 struct Q45_KFormat {
   static constexpr bool kSums = true;
   static constexpr int kTileBlocks = 1;
-  static constexpr formats::DType kType = kFifth ? formats::DType::kQ5_K : formats::DType::kQ4_K;
+  using File = std::conditional_t<kFifth, formats::Q5_K, formats::Q4_K>;
   static constexpr int kShift = kFifth ? 3 : 4;
 
   struct Planes {
@@ -79,14 +81,14 @@ struct Q45_KFormat {
     for (int j = 0; j < 2; j++) {
       const int64_t group = 2 * pair + j;
       uint32_t a[4];
-      pack_operand<kType>(raw, strip, group, lane, [](int quant) { return quant << kShift; }, a);
+      pack_operand<File>(raw, strip, group, lane, [](int quant) { return quant << kShift; }, a);
       pack_upper_nibbles(a, upper + 2 * j);
       for (int r = 0; r < 4; r++) fifth |= (a[r] >> 3 & 0x01010101u) << (4 * j + r);
       for (int second = 0; second < 2; second++) {
-        const uint8_t* block = block_of<kType>(raw, strip * kStripOutputs + lane / 4 + 8 * second, group);
+        const uint8_t* block = block_of<File>(raw, strip * kStripOutputs + lane / 4 + 8 * second, group);
         if (block == nullptr) continue;
-        const SubBlock part = sub_block(block + 4, int(group % (2 * kSuperPairs)));
-        parts[j] |= (uint32_t(part.scale) | uint32_t(part.minimum) << 8) << 16 * second;
+        const int first = 2 * int(group % (2 * kSuperPairs));
+        parts[j] |= uint32_t(File::scale_byte(block, first) | File::scale_byte(block, first + 1) << 8) << 16 * second;
         if (j == 1) continue;
         scales |= uint32_t(*reinterpret_cast<const uint16_t*>(block)) << 16 * second;
         minimums |= uint32_t(*reinterpret_cast<const uint16_t*>(block + 2)) << 16 * second;

@@ -35,10 +35,10 @@ struct Q4_0Format {
     uint32_t upper[4], scales[2] = {};
     for (int j = 0; j < 2; j++) {
       uint32_t a[4];
-      pack_operand<formats::DType::kQ4_0>(raw, strip, 2 * pair + j, lane, [](int quant) { return (quant ^ 8) << 4; }, a);
+      pack_operand<formats::Q4_0>(raw, strip, 2 * pair + j, lane, [](int quant) { return (quant ^ 8) << 4; }, a);
       pack_upper_nibbles(a, upper + 2 * j);
       for (int second = 0; second < 2; second++) {
-        const uint8_t* block = block_of<formats::DType::kQ4_0>(raw, strip * kStripOutputs + lane / 4 + 8 * second, 2 * pair + j);
+        const uint8_t* block = block_of<formats::Q4_0>(raw, strip * kStripOutputs + lane / 4 + 8 * second, 2 * pair + j);
         if (block != nullptr) scales[j] |= uint32_t(*reinterpret_cast<const uint16_t*>(block)) << 16 * second;
       }
     }

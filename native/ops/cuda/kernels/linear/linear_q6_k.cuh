@@ -12,7 +12,7 @@ namespace ragdraft::ops::cuda {
 struct Q6_KFormat {
   static constexpr bool kSums = false;
   static constexpr int kTileBlocks = 2;
-  static constexpr formats::DType kType = formats::DType::kQ6_K;
+  using File = formats::Q6_K;
   static constexpr int kSuperPairs = 4;  // rows are whole numbers of them: super-block `tile / kSuperPairs` is a tile's
 
   struct Planes {
@@ -78,11 +78,11 @@ struct Q6_KFormat {
     for (int j = 0; j < 2; j++) {
       const int64_t group = 2 * pair + j;
       uint32_t a[4];
-      pack_operand<kType>(raw, strip, group, lane, [](int quant) { return (quant ^ 32) << 2; }, a);
+      pack_operand<File>(raw, strip, group, lane, [](int quant) { return (quant ^ 32) << 2; }, a);
       pack_upper_nibbles(a, upper + 2 * j);
       for (int r = 0; r < 4; r++) lower[j] |= (a[r] >> 2 & 0x03030303u) << 2 * r;
       for (int second = 0; second < 2; second++) {
-        const uint8_t* block = block_of<kType>(raw, strip * kStripOutputs + lane / 4 + 8 * second, group);
+        const uint8_t* block = block_of<File>(raw, strip * kStripOutputs + lane / 4 + 8 * second, group);
         if (block == nullptr) continue;
         parts[j] |= uint32_t(*reinterpret_cast<const uint16_t*>(block + 192 + group % (2 * kSuperPairs) * 2)) << 16 * second;
         if (j == 0) scales |= uint32_t(*reinterpret_cast<const uint16_t*>(block + 208)) << 16 * second;

@@ -68,7 +68,7 @@ struct Q8_0Format {
       for (int second = 0; second < 2; second++) {
         const int64_t row = strip * kStripOutputs + g + 8 * second;
         if (group >= groups || row >= raw.rows) continue;
-        const uint8_t* block = raw.data + (row * groups + group) * kBlockBytes<formats::DType::kQ8_0>;
+        const uint8_t* block = raw.data + (row * groups + group) * formats::Q8_0::kBlockBytes;
         scales[j] |= uint32_t(*reinterpret_cast<const uint16_t*>(block)) << 16 * second;
         for (int half = 0; half < 2; half++) a[2 * half + second] = load_even(block + 2 + 16 * half + 4 * t);
       }
