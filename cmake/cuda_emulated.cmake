@@ -1,6 +1,7 @@
 # The CUDA module's sources as plain C++ over the emulator (test/cpp/cuda), no CUDA needed: their tests, and a module that the addon loads as
 # it loads the real one.
-file(GLOB RAGDRAFT_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/kernels/*.cu)
+file(GLOB RAGDRAFT_CUDA_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/*.cu
+  ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/kernels/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/native/ops/cuda/kernels/*/*.cu)
 set(_emulated "")
 foreach(_source ${RAGDRAFT_CUDA_SOURCES})
   get_filename_component(_name ${_source} NAME_WE)

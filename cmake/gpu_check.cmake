@@ -21,7 +21,7 @@ endif()
 set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
 
 # The module's functions, linked in instead of loaded.
-file(GLOB RAGDRAFT_CUDA_SOURCES CONFIGURE_DEPENDS native/ops/cuda/*.cu native/ops/cuda/kernels/*.cu)
+file(GLOB RAGDRAFT_CUDA_SOURCES CONFIGURE_DEPENDS native/ops/cuda/*.cu native/ops/cuda/kernels/*.cu native/ops/cuda/kernels/*/*.cu)
 add_library(ragdraft_gpu STATIC ${RAGDRAFT_CUDA_SOURCES})
 target_link_libraries(ragdraft_gpu PUBLIC ragdraft_core)
 target_compile_options(ragdraft_gpu PUBLIC $<$<COMPILE_LANGUAGE:CUDA>:--fmad=false>)

@@ -1,9 +1,9 @@
-# Compiles native/ops/cpu/isa/*.cc once per instruction set. RAGDRAFT_ISA=<name> names the variant in each object.
+# Compiles the sources of native/ops/cpu/isa once per instruction set. RAGDRAFT_ISA=<name> names the variant in each object.
 # Rules for those files: only anonymous-namespace code, no std:: templates, no shared inline functions, no LTO: the linker
 # keeps one copy of a weak symbol for all callers, and it might be the AVX-512 one.
 include(CheckCXXCompilerFlag)
 include(cmake/kernel_compiler.cmake)
-file(GLOB RAGDRAFT_KERNEL_SOURCES CONFIGURE_DEPENDS native/ops/cpu/isa/*.cc)
+file(GLOB RAGDRAFT_KERNEL_SOURCES CONFIGURE_DEPENDS native/ops/cpu/isa/*.cc native/ops/cpu/isa/*/*.cc)
 set(RAGDRAFT_ISA_OBJECTS "")
 set(RAGDRAFT_ISA_NAMES "")
 macro(ragdraft_add_isa name)
@@ -92,7 +92,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")  # only its kernel is asked for the tiles
     ragdraft_add_isa(amx GNU ${_avx512} -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16)
   endif()
-  if(NOT MSVC)  # AMX's kernels without the tiles: native/ops/cpu/isa/tile_model.h
+  if(NOT MSVC)  # AMX's kernels without the tiles: native/ops/cpu/isa/simd/tile_model.h
     ragdraft_add_isa(amx_model GNU ${_avx512} -mavx512bf16)
   endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")

@@ -15,12 +15,10 @@ const columns = ['registers', 'stack', 'spills', 'shared'] // bytes but for the 
 const release = () => /release ([\d.]+)/.exec(execFileSync('nvcc', ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown'
 
 const sources = () =>
-  ['native/ops/cuda', 'native/ops/cuda/kernels'].flatMap((folder) =>
-    fs
-      .readdirSync(path.join(root, folder))
-      .filter((file) => file.endsWith('.cu'))
-      .map((file) => path.join(folder, file)),
-  )
+  fs
+    .readdirSync(path.join(root, 'native/ops/cuda'), { recursive: true })
+    .filter((file) => file.endsWith('.cu'))
+    .map((file) => path.join('native/ops/cuda', file))
 
 /** What ptxas says of a source's kernels. */
 function report(source) {

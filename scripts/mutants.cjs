@@ -19,7 +19,7 @@ const mutants = [
   },
   {
     name: 'the last columns of a float product are left out',
-    file: 'native/ops/cpu/isa/linear.cc',
+    file: 'native/ops/cpu/isa/linear/linear.cc',
     find: 'std::memcpy(tail, values, size_t(columns - step) * sizeof(float));',
     replace: 'std::memcpy(tail, values, size_t(columns - step - 1) * sizeof(float));',
     tests: ['linear_test'],
@@ -81,10 +81,10 @@ const mutants = [
     tests: ['sampler_test'],
   },
   {
-    name: 'the digest of packed weights forgets the last block',
+    name: 'the digest of packed weights forgets the last bytes',
     file: 'native/base/digest.cc',
-    find: 'if (at < bytes.size()) {',
-    replace: 'if (at + 8 < bytes.size()) {',
+    find: '!rest.empty()) update_rest',
+    replace: 'rest.size() > 8) update_rest',
     tests: ['digest_test', 'weights_store_test'],
   },
   {

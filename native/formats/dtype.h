@@ -4,19 +4,28 @@
 #include <cstdint>
 #include <string_view>
 
+#include "formats/all.h"
+
 namespace ragdraft::formats {
 
-// Values are GGUF's type ids.
+// kF32, kQ4_K, ...: a value is GGUF's type id.
 enum class DType : uint32_t {
-  kF32 = 0,
-  kF16 = 1,
-  kQ4_0 = 2,
-  kQ8_0 = 8,
-  kQ4_K = 12,
-  kQ5_K = 13,
-  kQ6_K = 14,
-  kBF16 = 30,
+#define RAGDRAFT_X(name) k##name = name::kId,
+  RAGDRAFT_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
 };
+
+// visitor(Format{}) with the format of `type`, for example Q4_K{}.
+template <class Visitor>
+decltype(auto) visit(DType type, Visitor&& visitor) {
+  switch (type) {
+#define RAGDRAFT_X(name) \
+  case DType::k##name: return visitor(name{});
+    RAGDRAFT_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
+  }
+  return visitor(F32{});  // no other DType exists: is_supported() guards the border
+}
 
 struct DTypeInfo {
   std::string_view name;  // "Q4_K"
@@ -30,6 +39,12 @@ const DTypeInfo& info(DType type) noexcept;
 size_t row_bytes(DType type, int64_t columns) noexcept;
 // Converts one row of `columns` elements to f32. The scalar definition of every format: oracle and embedding lookup.
 void dequantize_row(DType type, const std::byte* row, int64_t columns, float* out) noexcept;
+
+// The type that a matrix of `type` is computed as: `type` itself, or one that holds the same values.
+DType computed_as(DType type) noexcept;
+// Re-encodes one row of `columns` elements as computed_as(type), row_bytes(computed_as(type), columns) in `out`: the same values, bit for
+// bit. A copy where the type is computed as itself.
+void recode_row(DType type, const std::byte* row, int64_t columns, std::byte* out) noexcept;
 
 // A matrix as it lies in a GGUF file: `rows` outputs of `columns` inputs, row-major, unaligned. Does not own.
 struct MatrixView {

@@ -16,7 +16,7 @@ ModelLoader::ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> 
       backend_(std::move(backend)),
       config_(read_config(*file_)),
       weights_(file_, config_, *backend_, options) {
-  backend_->require_room(demand_of(weights_, config_, *backend_, std::min(config_.context_length, kLeastContext)));
+  backend_->require_capacity(demand_of(weights_, config_, *backend_, std::min(config_.context_length, kLeastContext)));
 }
 
 ops::Demand demand_of(const WeightsLoader& weights, const Config& config, const ops::Backend& backend, int tokens) {

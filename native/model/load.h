@@ -13,7 +13,7 @@ ops::Demand demand_of(const WeightsLoader& weights, const Config& config, const 
 // Loads in steps, so that other requests run in between and an abort is heard.
 class ModelLoader {
  public:
-  // Opens and checks the file. Throws what GgufFile::open, read_config, WeightsLoader and Backend::require_room throw.
+  // Opens and checks the file. Throws what GgufFile::open, read_config, WeightsLoader and Backend::require_capacity throw.
   ModelLoader(const std::string& path, std::shared_ptr<ops::Backend> backend, const LoadOptions& options = {});
 
   bool done() const { return weights_.done(); }

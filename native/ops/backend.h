@@ -131,7 +131,7 @@ class Backend {
 
   // Throws kOutOfMemory, with what is asked for and what is free, where a model cannot fit, and kUnsupportedModel for a matrix that pack()
   // refuses. The host's memory is not asked: the system finds some elsewhere, or says so when it is used up.
-  virtual void require_room(const Demand&) const {}
+  virtual void require_capacity(const Demand&) const {}
 
   // Where weights, activations and pages lie: every pointer that an operation takes, unless said otherwise.
   virtual const std::shared_ptr<Memory>& memory() const = 0;

@@ -19,6 +19,7 @@ const errorBounds: Record<TensorType, number> = {
   BF16: 2.1e-3,
   Q8_0: 0.007,
   Q4_0: 0.11,
+  Q5_0: 0.055,
   Q4_K: 0.1,
   Q5_K: 0.05,
   Q6_K: 0.025,
@@ -83,6 +84,10 @@ t.test('decodes blocks as the format defines them', async (t) => {
   t.equal(block('Q8_0', [1, one], [2 + 31, 0x80])[31], -128)
   const q40 = block('Q4_0', [1, one], [2 + 3, 0xf0])
   t.same([q40[3], q40[3 + 16]], [-8, 7])
+  t.same(
+    block('Q5_0', [1, one], [2 + 2, 1 << 3], [6 + 3, 0xf2]).filter((_, i) => i === 3 || i === 19),
+    [2 - 16, 15],
+  )
   // Scale 5 = 1 + 2 * 16 (upper bits in byte 1), min 6 = 3 (byte 4 + 10, high nibble): element 5 * 32 + 9 is byte 2 * 32 + 9, high nibble.
   const q4k = block('Q4_K', [1, one], [3, one], [4 + 1, 2 << 6], [4 + 9, 1], [4 + 10, 3 << 4], [16 + 64 + 9, 0x70])
   t.equal(q4k[5 * 32 + 9], 33 * 7)

@@ -3,11 +3,11 @@
 #include <cmath>
 
 #include "kernel_bench.h"
-#include "ops/cuda/kernels/attention.h"
-#include "ops/cuda/kernels/inputs.h"
-#include "ops/cuda/kernels/linear.h"
-#include "ops/cuda/kernels/rope.h"
-#include "ops/cuda/room.h"
+#include "ops/cuda/kernels/attention/attention.h"
+#include "ops/cuda/kernels/linear/inputs.h"
+#include "ops/cuda/kernels/linear/linear.h"
+#include "ops/cuda/kernels/rope/rope.h"
+#include "ops/cuda/capacity.h"
 #include "random_model.h"
 
 namespace ragdraft::gpu_check {
@@ -35,7 +35,7 @@ std::vector<Group> groups_of(const model::Config& c) {
 // A packed matrix in memory of its own.
 struct Packed {
   std::unique_ptr<Memory> memory;
-  ops::cuda::Weights weights;
+  ops::cuda::DeviceMatrix weights;
 };
 Packed pack(gpu::Stream& stream, const formats::MatrixView& view) {
   Packed packed{std::make_unique<Memory>(ops::cuda::packed_bytes(view.type, view.rows, view.columns)), {}};

@@ -3,13 +3,13 @@
 
 #include "kernel_bench.h"
 #include "kernels.h"
-#include "ops/cuda/kernels/draft.h"
-#include "ops/cuda/kernels/inputs.h"
-#include "ops/cuda/kernels/judge.h"
-#include "ops/cuda/kernels/rope.h"
-#include "ops/cuda/kernels/round_scratch.h"
+#include "ops/cuda/kernels/round/draft.h"
+#include "ops/cuda/kernels/linear/inputs.h"
+#include "ops/cuda/kernels/round/judge.h"
+#include "ops/cuda/kernels/rope/rope.h"
+#include "ops/cuda/kernels/round/round_scratch.h"
 #include "ops/cuda/kernels/rows.h"
-#include "ops/cuda/kernels/softmax.h"
+#include "ops/cuda/kernels/round/softmax.h"
 #include "random_model.h"
 
 namespace ragdraft::gpu_check {

@@ -53,6 +53,7 @@ function blocks(type: Exclude<TensorType, 'F32' | 'F16' | 'BF16'>, deviation: nu
 const typicalScale = {
   Q8_0: spread(256),
   Q4_0: spread(16),
+  Q5_0: spread(32),
   Q4_K: 48 * spread(16), // sub-block scales are 33..63
   Q5_K: 48 * spread(32),
   Q6_K: 80 * spread(64), // sub-block scales are 64..95, plus or minus
@@ -66,6 +67,7 @@ function scaleTable(scale: number): Uint16Array {
 const headers = {
   Q8_0: (view: DataView, at: number, scales: Uint16Array): void => view.setUint16(at, scales[view.getUint8(at) & 63]!, true),
   Q4_0: (view: DataView, at: number, scales: Uint16Array): void => view.setUint16(at, scales[view.getUint8(at) & 63]!, true),
+  Q5_0: (view: DataView, at: number, scales: Uint16Array): void => view.setUint16(at, scales[view.getUint8(at) & 63]!, true),
   Q4_K: (view: DataView, at: number, scales: Uint16Array): void => scaledMin(view, at, scales, 7.5),
   Q5_K: (view: DataView, at: number, scales: Uint16Array): void => scaledMin(view, at, scales, 15.5),
   Q6_K: (view: DataView, at: number, scales: Uint16Array): void => {

@@ -10,6 +10,7 @@ import { decodeQ4K, decodeQ5K, decodeQ6K, encodeQ4K, encodeQ5K, encodeQ6K } from
 const encoders: Partial<Record<TensorType, EncodeBlock>> = {
   Q8_0: encodeQ80,
   Q4_0: encodeQ40,
+  Q5_0: encodeQ50,
   Q4_K: encodeQ4K,
   Q5_K: encodeQ5K,
   Q6_K: encodeQ6K,
@@ -27,6 +28,7 @@ const decoders: Record<TensorType, DecodeBlock> = {
   },
   Q8_0: decodeQ80,
   Q4_0: decodeQ40,
+  Q5_0: decodeQ50,
   Q4_K: decodeQ4K,
   Q5_K: decodeQ5K,
   Q6_K: decodeQ6K,
@@ -73,13 +75,19 @@ function decodeQ80(bytes: DataView, byte: number, out: Float64Array, element: nu
   for (let i = 0; i < 32; i++) out[element + i] = scale * bytes.getInt8(byte + 2 + i)
 }
 
-/** Q4_0: f16 scale, 32 nibbles: byte i holds element i (low) and i + 16 (high). x = scale * (q - 8). */
-function encodeQ40(values: Float32Array, element: number, out: DataView, byte: number): void {
+/** The scale of which the block's extreme is the lowest level, -2^(bits - 1): the side with one step more. Gives each element's level, from 0. */
+function signedLevels(values: Float32Array, element: number, out: DataView, byte: number, bits: number): (i: number) => number {
   let extreme = 0
   for (let i = 0; i < 32; i++) if (Math.abs(values[element + i]!) > Math.abs(extreme)) extreme = values[element + i]!
-  const scale = putHalf(out, byte, extreme / -8) // the side with 8 steps serves the extreme, hence the sign
-  const level = (x: number): number => (scale ? clamp(Math.round(x / scale) + 8, 0, 15) : 8)
-  for (let i = 0; i < 16; i++) out.setUint8(byte + 2 + i, level(values[element + i]!) | (level(values[element + 16 + i]!) << 4))
+  const zero = 2 ** (bits - 1)
+  const scale = putHalf(out, byte, extreme / -zero)
+  return (i) => (scale ? clamp(Math.round(values[element + i]! / scale) + zero, 0, 2 * zero - 1) : zero)
+}
+
+/** Q4_0: f16 scale, 32 nibbles: byte i holds element i (low) and i + 16 (high). x = scale * (q - 8). */
+function encodeQ40(values: Float32Array, element: number, out: DataView, byte: number): void {
+  const level = signedLevels(values, element, out, byte, 4)
+  for (let i = 0; i < 16; i++) out.setUint8(byte + 2 + i, level(i) | (level(16 + i) << 4))
 }
 
 function decodeQ40(bytes: DataView, byte: number, out: Float64Array, element: number): void {
@@ -88,5 +96,23 @@ function decodeQ40(bytes: DataView, byte: number, out: Float64Array, element: nu
     const q = bytes.getUint8(byte + 2 + i)
     out[element + i] = scale * ((q & 15) - 8)
     out[element + 16 + i] = scale * ((q >> 4) - 8)
+  }
+}
+
+/** Q5_0: as Q4_0, with 32 bits between scale and nibbles, the fifth bit of each element. x = scale * (q - 16). */
+function encodeQ50(values: Float32Array, element: number, out: DataView, byte: number): void {
+  const level = signedLevels(values, element, out, byte, 5)
+  let fifth = 0
+  for (let i = 0; i < 32; i++) fifth |= (level(i) >> 4) << i
+  out.setUint32(byte + 2, fifth >>> 0, true)
+  for (let i = 0; i < 16; i++) out.setUint8(byte + 6 + i, (level(i) & 15) | ((level(16 + i) & 15) << 4))
+}
+
+function decodeQ50(bytes: DataView, byte: number, out: Float64Array, element: number): void {
+  const scale = fromHalf(bytes.getUint16(byte, true))
+  const fifth = bytes.getUint32(byte + 2, true)
+  for (let i = 0; i < 32; i++) {
+    const low = (bytes.getUint8(byte + 6 + (i % 16)) >> (i < 16 ? 0 : 4)) & 15
+    out[element + i] = scale * ((low | (((fifth >>> i) & 1) << 4)) - 16)
   }
 }

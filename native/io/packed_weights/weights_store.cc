@@ -50,13 +50,13 @@ void make_folder(const std::string& folder) {
 
 DigestKey::Seed shared_seed(const std::string& folder) {
   const std::string path = folder + "/key";
-  if (const auto seed = read_words<2>(utf8_path(path))) return *seed;
+  if (const auto seed = read_words<4>(utf8_path(path))) return *seed;
   for (int attempt = 0; attempt < 2; attempt++) {
     const DigestKey::Seed seed = DigestKey::random_seed();
     io::NewFile file(path, sizeof seed, kNoReserve);
     file.write(0, std::as_bytes(std::span(seed)));
     file.commit_unless_present();
-    if (const auto agreed = read_words<2>(utf8_path(path))) return *agreed;  // another process's, if it was first
+    if (const auto agreed = read_words<4>(utf8_path(path))) return *agreed;  // another process's, if it was first
     std::error_code ignored;
     fs::remove(utf8_path(path), ignored);  // cut off; what was written under it counts as damaged from now on
   }

@@ -14,7 +14,7 @@ namespace {
 using io::invalid;
 
 constexpr std::string_view kMagic = "RAGDRAFT";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kStartBytes = 16, kFixedBytes = 40, kDigestBytes = 8;  // up to the head's size; up to the table
 constexpr size_t kMaxHeadBytes = size_t(64) << 20;
 constexpr size_t kMaxNameBytes = 64;  // of GGUF tensors; layouts have shorter ones

@@ -2,7 +2,7 @@
 //
 //   offset  bytes
 //   0       8      "RAGDRAFT"
-//   8       4      version of this format, 1; as all numbers little-endian, so that a file of another byte order is one of another version
+//   8       4      version of this format, 2; as all numbers little-endian, so that a file of another byte order is one of another version
 //   12      4      bytes of the head, its digest included
 //   16      8      bytes of the file
 //   24      8      name of the contents: what the file is called after (see weights_store.h)

@@ -6,7 +6,7 @@
 #include "base/thread_pool.h"
 #include "ops/backend.h"
 #include "ops/cpu/dispatch.h"
-#include "ops/cpu/memory.h"
+#include "ops/cpu/page_memory.h"
 #include "ops/cpu/rope_table.h"
 
 namespace ragdraft::ops {

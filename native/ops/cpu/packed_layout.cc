@@ -11,26 +11,28 @@ struct Planes {
   int supers, scales, high, low;
 };
 
+// PackedFormat has the numbers of the formats.
+#define RAGDRAFT_X(name) static_assert(uint8_t(PackedFormat::k##name) == formats::name::kId);
+RAGDRAFT_KERNEL_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
+
 Planes planes_of(formats::DType type) {
-  using formats::DType;
-  constexpr int kVector = 64, kHalves = 16 * 2, kBytes = 16;
-  switch (type) {
-    case DType::kF32: return {PackedFormat::kF32, 0, 0, 0, 256 * 16 * 4};
-    case DType::kF16: return {PackedFormat::kF16, 0, 0, 0, 256 * 16 * 2};
-    case DType::kBF16: return {PackedFormat::kBF16, 0, 0, 0, 256 * 16 * 2};
-    case DType::kQ8_0: return {PackedFormat::kQ8_0, 0, 8 * kHalves, 32 * kVector, 32 * kVector};
-    case DType::kQ4_0: return {PackedFormat::kQ4_0, 0, 8 * kHalves, 0, 32 * kVector};
-    case DType::kQ4_K: return {PackedFormat::kQ4_K, 2 * kHalves, 8 * 2 * kBytes, 0, 32 * kVector};
-    case DType::kQ5_K: return {PackedFormat::kQ5_K, 2 * kHalves, 8 * 2 * kBytes, 8 * kVector, 32 * kVector};
-    case DType::kQ6_K: return {PackedFormat::kQ6_K, kHalves, 16 * kBytes, 16 * kVector, 32 * kVector};
-  }
-  return {PackedFormat::kF32, 0, 0, 0, 0};  // no other DType exists
+  return formats::visit(type, [](auto format) -> Planes {
+    using As = typename decltype(format)::ComputedAs;
+    constexpr auto kFormat = PackedFormat(As::kId);
+    if constexpr (As::kQuantBits == 0) {
+      return {kFormat, 0, 0, 0, 256 * kPanelOutputs * As::kBlockBytes};
+    } else {  // scales: 16 bytes an output, be they halves or bytes
+      constexpr int kVector = 64, kHalves = As::kBlockElements == 256 ? int(std::size(As::kHalves)) : 0;
+      return {kFormat, kHalves * kPanelOutputs * 2, 16 * kPanelOutputs, (As::kQuantBits - 4) * 8 * kVector, 32 * kVector};
+    }
+  });
 }
 
 }  // namespace
 
 PackedWeights plan_layout(formats::DType type, int64_t rows, int64_t columns) {
-  const Planes planes = planes_of(type);
+  const Planes planes = planes_of(formats::computed_as(type));
   PackedWeights layout{};
   layout.format = planes.format;
   layout.rows = rows;

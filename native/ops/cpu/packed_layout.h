@@ -23,11 +23,12 @@ namespace ragdraft::ops {
 inline constexpr int kPanelOutputs = 16;
 inline constexpr int kGroupInputs = 32;  // inputs that share an activation scale
 
-// Version and format name the packed bytes that are kept on disk: raise the one when a format's bytes change, never renumber the other.
-inline constexpr int kPackedLayoutVersion = 2;
+// Version and format name the packed bytes that are kept on disk: raise the version when a format's bytes change.
+inline constexpr int kPackedLayoutVersion = 3;
 
+// The formats that kernels multiply, by their ids in GGUF (formats/all.h, which kernels do not include).
 // kQ8_0High: a Q8_0 matrix read by its scales and `high` alone. A way to read one: no matrix is stored so.
-enum class PackedFormat : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_K, kQ5_K, kQ6_K, kQ8_0High };
+enum class PackedFormat : uint8_t { kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ8_0 = 8, kQ4_K = 12, kQ5_K = 13, kQ6_K = 14, kBF16 = 30, kQ8_0High = 255 };
 
 // Inputs of a BF16 panel.
 inline constexpr int64_t padded_columns(int64_t columns) { return (columns + kGroupInputs - 1) / kGroupInputs * kGroupInputs; }

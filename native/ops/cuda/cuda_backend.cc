@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "ops/cuda/cuda_matrix.h"
-#include "ops/cuda/room.h"
+#include "ops/cuda/capacity.h"
 #include "ops/cuda/kernels/pass.h"
 #include "ops/draft_copy.h"
 
@@ -75,8 +75,10 @@ void CudaBackend::check_kv(const kv::KvLayout& layout) const {
 
 std::unique_ptr<Matrix> CudaBackend::pack(const formats::MatrixView& source) {
   auto matrix = std::make_unique<CudaMatrix>();
-  matrix->packed = pack_matrix(*device_, *memory_, source.type, source.rows, source.columns, [&](int64_t first, int64_t) {
-    return source.data + size_t(first) * formats::row_bytes(source.type, source.columns);
+  check_blocks(source);
+  std::vector<std::byte> recoded;
+  matrix->packed = pack_matrix(*device_, *memory_, formats::computed_as(source.type), source.rows, source.columns, [&](int64_t first, int64_t rows) {
+    return computed_rows(source, first, rows, recoded);
   });
   matrix->rows = source.rows;
   matrix->columns = source.columns;
@@ -102,11 +104,17 @@ std::unique_ptr<EmbeddingTable> CudaBackend::load_embedding(const formats::Matri
   auto table = std::make_unique<CudaEmbedding>();
   table->rows = source.rows;
   table->columns = source.columns;
-  table->row_bytes = formats::row_bytes(source.type, source.columns);
+  table->type = formats::computed_as(source.type);
+  table->row_bytes = formats::row_bytes(table->type, source.columns);
   table->bytes = size_t(source.rows) * table->row_bytes;
-  table->type = source.type;
   table->memory = memory_->allocate(table->bytes);
-  memory_->upload(table->memory.get(), source.data, table->bytes);
+  constexpr int64_t kRunRows = 4096;
+  std::vector<std::byte> recoded;
+  for (int64_t first = 0; first < source.rows; first += kRunRows) {
+    const int64_t rows = std::min(kRunRows, source.rows - first);
+    const std::byte* from = computed_rows(source, first, rows, recoded);
+    memory_->upload(table->memory.get() + size_t(first) * table->row_bytes, from, size_t(rows) * table->row_bytes);
+  }
   return table;
 }
 

@@ -20,7 +20,7 @@ class CudaBackend final : public Backend, private sampling::Rounds {
 
   std::string name() const override { return name_; }
   const DeviceDescription* device() const override { return &description_; }
-  void require_room(const Demand& demand) const override;
+  void require_capacity(const Demand& demand) const override;
   kv::KvType preferred_kv() const override { return kv::KvType::kBF16; }
   void check_kv(const kv::KvLayout& layout) const override;
   const std::shared_ptr<Memory>& memory() const override { return memory_; }

@@ -5,13 +5,26 @@
 
 namespace ragdraft::ops::cuda {
 
+void check_blocks(const formats::MatrixView& source) {
+  const formats::DTypeInfo& info = formats::info(source.type);
+  if (source.rows < 1 || source.columns < 1 || source.columns % info.block_elements != 0)
+    throw Error(Code::kUnsupportedModel, "a " + std::string(info.name) + " matrix of " + std::to_string(source.rows) + " rows and " +
+                                             std::to_string(source.columns) + " columns: columns must be a multiple of " +
+                                             std::to_string(info.block_elements));
+}
+
+const std::byte* computed_rows(const formats::MatrixView& source, int64_t first, int64_t rows, std::vector<std::byte>& recoded) {
+  const formats::DType type = formats::computed_as(source.type);
+  const size_t stored = formats::row_bytes(source.type, source.columns), computed = formats::row_bytes(type, source.columns);
+  const std::byte* from = source.data + size_t(first) * stored;
+  if (type == source.type) return from;
+  recoded.resize(size_t(rows) * computed);
+  for (size_t row = 0; row < size_t(rows); row++) formats::recode_row(source.type, from + row * stored, source.columns, recoded.data() + row * computed);
+  return recoded.data();
+}
+
 PackedRows pack_matrix(const OpenDevice& device, Memory& memory, formats::DType type, int64_t rows, int64_t columns,
                        const std::function<const std::byte*(int64_t first, int64_t rows)>& rows_of) {
-  const formats::DTypeInfo& info = formats::info(type);
-  if (rows < 1 || columns < 1 || columns % info.block_elements != 0)
-    throw Error(Code::kUnsupportedModel, "a " + std::string(info.name) + " matrix of " + std::to_string(rows) + " rows and " +
-                                             std::to_string(columns) + " columns: columns must be a multiple of " +
-                                             std::to_string(info.block_elements));
   const PackedSize size = packed_size(device.api, type, rows, columns);
   PackedRows packed{{uint32_t(type), rows, columns, nullptr}, memory.allocate(size.bytes), size.bytes, size.draft_bytes};
   packed.shape.device_data = packed.memory.get();

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "ops/cuda/kernels/draft.h"
-#include "ops/cuda/kernels/round_scratch.h"
+#include "ops/cuda/kernels/round/draft.h"
+#include "ops/cuda/kernels/round/round_scratch.h"
 
 namespace ragdraft::ops::cuda {
 namespace {
@@ -95,7 +95,7 @@ gpu::Graph Device::end_recording() {
   return recorder_.end_capture();
 }
 
-void Device::pack(const Weights& into, int64_t first_row, int64_t rows, const void* from) {
+void Device::pack(const DeviceMatrix& into, int64_t first_row, int64_t rows, const void* from) {
   const size_t bytes = size_t(rows) * formats::row_bytes(into.type, into.columns);
   auto* const raw = static_cast<uint8_t*>(products_.take(stream, std::max(bytes, linear_scratch_bytes(into.type, into.columns))));
   upload(raw, from, bytes);

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "ops/cuda/gpu.h"
-#include "ops/cuda/kernels/attention.h"
-#include "ops/cuda/kernels/linear.h"
-#include "ops/cuda/kernels/judge.h"
+#include "ops/cuda/kernels/attention/attention.h"
+#include "ops/cuda/kernels/linear/linear.h"
+#include "ops/cuda/kernels/round/judge.h"
 #include "ops/cuda/kernels/pass.h"
 
 namespace ragdraft::ops::cuda {
@@ -61,7 +61,7 @@ class Device {
   const Pass* pass() const { return device_pass_.get(); }
 
   // Rows of `into` from the host's memory, a run of ops::cuda::pack().
-  void pack(const Weights& into, int64_t first_row, int64_t rows, const void* from);
+  void pack(const DeviceMatrix& into, int64_t first_row, int64_t rows, const void* from);
   // Any number of products of any types: the inputs are made once for each form that the weights ask for.
   void linear(const Product* products, int count, const RowSource& source, int rows, bool draft);
   void attention(const AttentionShape& shape, const float* q, float* out);

@@ -29,7 +29,7 @@
 #include <cstdint>
 
 #if defined(__CUDACC__)
-#include "ops/cuda/gpu/device.h"
+#include "ops/cuda/gpu/intrinsics.h"
 #include "ops/cuda/gpu/runtime.h"
 #else
 #include "emulator.h"

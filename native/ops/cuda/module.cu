@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "ops/cuda/device.h"
-#include "ops/cuda/kernels/rope.h"
+#include "ops/cuda/kernels/rope/rope.h"
 #include "ops/cuda/kernels/rows.h"
 
 #if defined(_WIN32)
@@ -153,7 +153,7 @@ int packed_size(uint32_t type, int64_t rows, int64_t columns, uint64_t* bytes, u
   });
 }
 
-cuda::Weights weights_of(const ragdraft_cuda_matrix& matrix) {
+cuda::DeviceMatrix weights_of(const ragdraft_cuda_matrix& matrix) {
   return {formats::DType(matrix.type), matrix.rows, matrix.columns, static_cast<uint8_t*>(matrix.device_data)};
 }
 

@@ -45,7 +45,7 @@ typedef struct ragdraft_cuda_embedding {
   const void* device_data; /* [vocabulary] rows as the file stores them */
 } ragdraft_cuda_embedding;
 
-/* ops::cuda::Weights: a matrix in the layout of the kernels, packed_size() bytes. */
+/* ops::cuda::DeviceMatrix: a matrix in the layout of the kernels, packed_size() bytes. */
 typedef struct ragdraft_cuda_matrix {
   uint32_t type; /* GGUF's type id */
   int64_t rows, columns;

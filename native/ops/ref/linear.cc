@@ -38,7 +38,7 @@ const float* make_rows(const LinearInput& input, int rows, int columns, std::vec
 
 }  // namespace
 
-RefMatrix::RefMatrix(const formats::MatrixView& source) : type_(source.type) {
+RefMatrix::RefMatrix(const formats::MatrixView& source) : type_(formats::computed_as(source.type)) {
   check(source.rows > 0 && source.columns > 0, Code::kUnsupportedModel, "a weight matrix is empty");
   check(source.columns % formats::info(source.type).block_elements == 0, Code::kUnsupportedModel,
         "the rows of a weight matrix are no whole number of quantisation blocks");
@@ -48,7 +48,10 @@ RefMatrix::RefMatrix(const formats::MatrixView& source) : type_(source.type) {
   const size_t blocks = size_t(rows) * size_t(columns) / kQ8Elements;
   draft_bytes = has_nested(type_) ? blocks * (2 + kQ8Elements / 2) : bytes;  // what a product has to know, not what this one touches
   try {
-    data_.assign(source.data, source.data + bytes);
+    data_.resize(bytes);
+    const size_t stored = formats::row_bytes(source.type, columns), kept = formats::row_bytes(type_, columns);
+    for (size_t row = 0; row < size_t(rows); row++)
+      formats::recode_row(source.type, source.data + row * stored, columns, data_.data() + row * kept);
   } catch (const std::bad_alloc&) {
     throw Error(Code::kOutOfMemory, "no memory for a weight matrix of " + std::to_string(bytes) + " bytes");
   }

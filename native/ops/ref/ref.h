@@ -9,7 +9,7 @@
 
 namespace ragdraft::ops::ref {
 
-// A matrix as its file stores it, copied; and its draft copy as Q4_0 blocks.
+// A matrix as its file stores it, or as formats::computed_as() says, copied; and its draft copy as Q4_0 blocks.
 class RefMatrix final : public Matrix {
  public:
   // Throws kUnsupportedModel (rows of broken blocks), kOutOfMemory.

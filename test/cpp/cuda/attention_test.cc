@@ -1,4 +1,4 @@
-#include "ops/cuda/kernels/attention.h"
+#include "ops/cuda/kernels/attention/attention.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include "base/half.h"
 #include "kv_fixture.h"
-#include "ops/cuda/kernels/attention_plan.h"
+#include "ops/cuda/kernels/attention/attention_plan.h"
 #include "ops/ref/ref.h"
 #include "pass_fixture.h"
 #include "tap.h"

@@ -1,4 +1,4 @@
-#include "ops/cuda/kernels/inputs.h"
+#include "ops/cuda/kernels/linear/inputs.h"
 
 #include <algorithm>
 #include <cmath>

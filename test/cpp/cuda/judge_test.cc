@@ -1,4 +1,4 @@
-#include "ops/cuda/kernels/judge.h"
+#include "ops/cuda/kernels/round/judge.h"
 
 #include <cmath>
 #include <limits>

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "device_array.h"
-#include "ops/cuda/kernels/linear.h"
+#include "ops/cuda/kernels/linear/linear.h"
 #include "random_matrix.h"
 
 namespace testing {
@@ -32,7 +32,7 @@ class PackedMatrix {
   const DeviceArray<std::byte> memory_;
 
  public:
-  const ragdraft::ops::cuda::Weights weights;
+  const ragdraft::ops::cuda::DeviceMatrix weights;
 };
 
 // products[i].y = their weights times the first `rows` rows of x.

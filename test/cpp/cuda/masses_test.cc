@@ -1,4 +1,4 @@
-#include "ops/cuda/kernels/masses.cuh"
+#include "ops/cuda/kernels/round/masses.cuh"
 
 #include <cmath>
 #include <random>

@@ -6,7 +6,7 @@
 
 #include "device_array.h"
 #include "kv/layout.h"
-#include "ops/cuda/kernels/kv.h"
+#include "ops/cuda/kernels/attention/kv.h"
 #include "ops/cuda/kernels/pass.h"
 
 namespace testing {

@@ -1,4 +1,4 @@
-#include "ops/cuda/kernels/rope.h"
+#include "ops/cuda/kernels/rope/rope.h"
 
 #include <cmath>
 

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "device_array.h"
-#include "ops/cuda/kernels/draft.h"
-#include "ops/cuda/kernels/judge.h"
-#include "ops/cuda/kernels/round_scratch.h"
+#include "ops/cuda/kernels/round/draft.h"
+#include "ops/cuda/kernels/round/judge.h"
+#include "ops/cuda/kernels/round/round_scratch.h"
 #include "decoding/drafter.h"
 #include "decoding/verifier.h"
 

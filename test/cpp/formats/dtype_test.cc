@@ -15,7 +15,11 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+constexpr DType kTypes[] = {
+#define RAGDRAFT_X(name) DType::k##name,
+    RAGDRAFT_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
+};
 
 Bytes bytes_of(std::initializer_list<int> values) {
   Bytes bytes;
@@ -32,17 +36,14 @@ std::vector<float> decode(DType type, const Bytes& row) {
   return out;
 }
 
-// Places of the f16 scales in a block.
+// Places of the f16 numbers in a block.
 std::vector<size_t> scale_offsets(DType type) {
-  switch (type) {
-    case DType::kQ8_0:
-    case DType::kQ4_0:
-    case DType::kF16: return {0};
-    case DType::kQ4_K:
-    case DType::kQ5_K: return {0, 2};
-    case DType::kQ6_K: return {208};
-    default: return {};
-  }
+  return visit(type, [](auto format) -> std::vector<size_t> {
+    using Format = decltype(format);
+    if constexpr (Format::kQuantBits > 0) return {std::begin(Format::kHalves), std::end(Format::kHalves)};
+    else if constexpr (Format::kId == F16::kId) return {0};
+    else return {};
+  });
 }
 
 // Bytes of a fixed generator; the high exponent bit of every float and scale is cleared, so that all values are finite.
@@ -74,10 +75,10 @@ std::string name_of(DType type) { return std::string(info(type).name); }
 
 }  // namespace
 
-TEST("exactly the eight types are supported") {
-  int supported = 0;
+TEST("the types of the list are supported, and no others") {
+  size_t supported = 0;
   for (uint32_t id = 0; id < 1000; id++) supported += is_supported(id);
-  CHECK(supported == 8);
+  CHECK(supported == std::size(kTypes));
   for (const DType type : kTypes) CHECK_MSG(is_supported(uint32_t(type)), name_of(type));
   CHECK(!is_supported(std::numeric_limits<uint32_t>::max()));
 }
@@ -88,7 +89,7 @@ TEST("block geometry is that of the format") {
     const char* name;
     int elements, bytes;
   } rows[] = {{DType::kF32, "F32", 1, 4},       {DType::kF16, "F16", 1, 2},      {DType::kBF16, "BF16", 1, 2},
-              {DType::kQ8_0, "Q8_0", 32, 34},   {DType::kQ4_0, "Q4_0", 32, 18},  {DType::kQ4_K, "Q4_K", 256, 144},
+              {DType::kQ8_0, "Q8_0", 32, 34},   {DType::kQ4_0, "Q4_0", 32, 18},  {DType::kQ5_0, "Q5_0", 32, 22},  {DType::kQ4_K, "Q4_K", 256, 144},
               {DType::kQ5_K, "Q5_K", 256, 176}, {DType::kQ6_K, "Q6_K", 256, 210}};
   for (const auto& row : rows) {
     CHECK_MSG(info(row.type).name == row.name, row.name);
@@ -178,6 +179,37 @@ TEST("Q6_K: nibbles, bit pairs and signed scales") {
   for (size_t i = 0; i < 256; i++) CHECK_MSG(out[i] == 0.25f * (float(i / 16) - 8) * quants[i / 32 % 4], std::to_string(i));
 }
 
+TEST("Q5_0: bit i of the four bytes is the fifth bit of element i, offset 16") {
+  Bytes block = bytes_of({0x00, 0x40, 0x01, 0x80, 0x00, 0x80});  // 2; elements 0, 15 and 31
+  for (int i = 0; i < 16; i++) block.push_back(std::byte(i | (15 - i) << 4));
+  const auto out = decode(DType::kQ5_0, block);
+  for (int i = 0; i < 32; i++) {
+    const int low = i < 16 ? i : 31 - i, fifth = i == 0 || i == 15 || i == 31 ? 16 : 0;
+    CHECK_MSG(out[size_t(i)] == 2.0f * float((low | fifth) - 16), std::to_string(i));
+  }
+}
+
+TEST("a type that is computed as another one keeps every value, bit for bit") {
+  for (const DType type : kTypes) {
+    const DType as = computed_as(type);
+    CHECK_MSG(computed_as(as) == as, name_of(type));
+    for (int scale = 0; scale < 0x10000; scale += as == type ? 0x1000 : 1) {
+      Bytes row = random_row(type, 1);
+      for (const size_t at : scale_offsets(type)) row[at] = std::byte(scale & 255), row[at + 1] = std::byte(scale >> 8);
+      const int64_t columns = info(type).block_elements;
+      Bytes recoded(row_bytes(as, columns));
+      recode_row(type, row.data(), columns, recoded.data());
+      const auto stored = decode(type, row), computed = decode(as, recoded);
+      bool same = true;
+      for (size_t i = 0; i < stored.size(); i++) {
+        const bool number = !std::isnan(stored[i]);
+        same = same && (number ? std::bit_cast<uint32_t>(stored[i]) == std::bit_cast<uint32_t>(computed[i]) : std::isnan(computed[i]));
+      }
+      CHECK_MSG(same, name_of(type) + " with a scale of " + std::to_string(scale));
+    }
+  }
+}
+
 TEST("every type decodes bit for bit as the reference implementation does") {
   // FNV-1a of the float bits that `gguf.quants.dequantize` of the Python package gguf 0.19.0 gives for the same bytes.
   const struct {
@@ -187,7 +219,7 @@ TEST("every type decodes bit for bit as the reference implementation does") {
   } rows[] = {
       {DType::kF32, 256, 0xf9a25e8942cb8908}, {DType::kF16, 256, 0xf34de1a52e5a2edc}, {DType::kBF16, 256, 0x20898e47f5f2e3de},
       {DType::kQ8_0, 4, 0x69849883b611a7f6},  {DType::kQ4_0, 4, 0x965f9d75728b48c1},  {DType::kQ4_K, 4, 0xabd6390a8f83406d},
-      {DType::kQ5_K, 4, 0x1523fb49d7dd75b1},  {DType::kQ6_K, 4, 0xc7ef6d8f451cda43},
+      {DType::kQ5_0, 4, 0xcb74d99332892d19},  {DType::kQ5_K, 4, 0x1523fb49d7dd75b1},  {DType::kQ6_K, 4, 0xc7ef6d8f451cda43},
   };
   for (const auto& row : rows) CHECK_MSG(fnv1a(decode(row.type, random_row(row.type, row.blocks))) == row.hash, name_of(row.type));
 }
@@ -211,7 +243,8 @@ TEST("a row is its blocks, one after the other, at any address") {
 }
 
 TEST("twice the scales is twice the values, and no scale is zero") {
-  for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
+  for (const DType type : kTypes) {
+    if (info(type).block_elements == 1) continue;
     Bytes row = random_row(type, 1);
     // 0.375 and 0.75: the quants have at most 14 bits, so that doubling is exact.
     for (const size_t at : scale_offsets(type)) row[at] = std::byte(0), row[at + 1] = std::byte(0x36);

@@ -13,10 +13,13 @@ namespace testing {
 
 using ragdraft::formats::DType;
 
-inline constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
-                                   DType::kQ4_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+inline constexpr DType kTypes[] = {
+#define RAGDRAFT_X(name) DType::k##name,
+    RAGDRAFT_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
+};
 
-inline bool is_integer(DType type) { return type != DType::kF32 && type != DType::kF16 && type != DType::kBF16; }
+inline bool is_integer(DType type) { return ragdraft::formats::info(type).block_elements > 1; }
 
 struct RandomMatrix {
   DType type;
@@ -43,24 +46,17 @@ inline RandomMatrix random_matrix(DType type, int64_t rows, int64_t columns, uin
     std::memcpy(at, &half, sizeof half);
   };
   for (std::byte* block = m.bytes.data(); block != m.bytes.data() + m.bytes.size(); block += type_info.block_bytes) {
-    switch (type) {
-      case DType::kF32: {
+    ragdraft::formats::visit(type, [&](auto format) {
+      using Format = decltype(format);
+      if constexpr (Format::kQuantBits > 0) {
+        for (const int at : Format::kHalves) put_half(block + at);
+      } else if constexpr (Format::kId == uint32_t(DType::kF16)) {
+        put_half(block);
+      } else {  // F32, BF16: the upper bytes of a float
         const float value = normal(random);
-        std::memcpy(block, &value, sizeof value);
-        break;
+        std::memcpy(block, reinterpret_cast<const std::byte*>(&value) + sizeof value - Format::kBlockBytes, Format::kBlockBytes);
       }
-      case DType::kBF16: {
-        const uint16_t value = ragdraft::f32_to_bf16(normal(random));
-        std::memcpy(block, &value, sizeof value);
-        break;
-      }
-      case DType::kQ4_K:
-      case DType::kQ5_K: put_half(block + 2); [[fallthrough]];
-      case DType::kF16:
-      case DType::kQ8_0:
-      case DType::kQ4_0: put_half(block); break;
-      case DType::kQ6_K: put_half(block + 208); break;
-    }
+    });
   }
   return m;
 }

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/cpu/isa/byte_scale.h"
-#include "ops/cpu/isa/simd.h"
+#include "ops/cpu/isa/simd/byte_scale.h"
+#include "ops/cpu/isa/simd/simd.h"
 
 namespace ragdraft::ops {
 namespace {

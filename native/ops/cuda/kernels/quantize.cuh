@@ -1,4 +1,4 @@
-// Floats to signed bytes with a common scale, to nearest even: value ~ scale * byte, |byte| <= 127. The CPU's laws (ops/cpu/isa), bit for
+// Floats to signed bytes with a common scale, to nearest even: value ~ scale * byte, |byte| <= 127. The CPU's rule (ops/cpu/isa), bit for
 // bit, but for which NaN.
 #pragma once
 #include "ops/cuda/kernels/reduce.cuh"

@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "ops/cuda/kernels/rows.cuh"
 
 namespace ragdraft::ops::cuda {
@@ -10,17 +11,12 @@ gpu::Shape shape_of(int rows, int64_t columns) {
 }  // namespace
 
 void embed(gpu::Stream& stream, const Pass* pass, const TokenId* drafts, const EmbeddingTable& table, int rows, float* out) {
-  using formats::DType;
-  const auto run = [&](auto kernel) { gpu::launch(kernel, shape_of(rows, table.columns), stream, pass, drafts, table, out); };
   switch (table.type) {
-    case DType::kF32: return run(embed_kernel<DType::kF32>);
-    case DType::kF16: return run(embed_kernel<DType::kF16>);
-    case DType::kBF16: return run(embed_kernel<DType::kBF16>);
-    case DType::kQ8_0: return run(embed_kernel<DType::kQ8_0>);
-    case DType::kQ4_0: return run(embed_kernel<DType::kQ4_0>);
-    case DType::kQ4_K: return run(embed_kernel<DType::kQ4_K>);
-    case DType::kQ5_K: return run(embed_kernel<DType::kQ5_K>);
-    case DType::kQ6_K: return run(embed_kernel<DType::kQ6_K>);
+#define RAGDRAFT_X(name) \
+  case formats::DType::k##name: return gpu::launch(embed_kernel<formats::name>, shape_of(rows, table.columns), stream, pass, drafts, table, out);
+    RAGDRAFT_KERNEL_FORMATS(RAGDRAFT_X)
+#undef RAGDRAFT_X
+    default: throw Error(Code::kInternal, "token vectors of a type that no kernel reads");
   }
 }
 

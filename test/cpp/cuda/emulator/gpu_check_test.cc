@@ -64,6 +64,7 @@ TEST("rooflines: 8B weights of 7.50 billion elements, 128 KiB of keys and values
 TEST("every type of weights that models have is measured by name") {
   const std::string script = contents("tools/gpu-check/run.sh"), list = script.substr(script.find(" kernel_weights=BF16") + 16);
   for (const DType type : testing::kTypes) {
+    if (formats::computed_as(type) != type) continue;
     const std::string name(formats::info(type).name);
     CHECK_MSG(weight_type(name) == type && ("," + list.substr(0, list.find('\n')) + ",").find("," + name + ",") != std::string::npos, name);
   }

@@ -2,7 +2,7 @@
 #include "cuda_model_fixture.h"
 #include "ops/cuda/gpu.h"
 #include "ops/cuda/cuda_backend.h"
-#include "ops/cuda/room.h"
+#include "ops/cuda/capacity.h"
 #include "tap.h"
 
 using namespace ragdraft;
@@ -82,7 +82,7 @@ TEST("whether a model fits is known before anything is uploaded: the numbers cov
     const TinyModel model(shape);
     const auto backend = std::make_shared<ops::cuda::CudaBackend>(testing::api(), 0);
     const ops::Demand demand = model.demand(*backend, 512, options);
-    const ops::cuda::RoomNeeded need = ops::cuda::room_needed(testing::api(), demand);
+    const ops::cuda::MemoryNeeded need = ops::cuda::memory_needed(testing::api(), demand);
     const size_t empty = emulator::device_bytes_in_use();
     {
       const auto loaded = model.load(backend, options);
@@ -96,9 +96,9 @@ TEST("whether a model fits is known before anything is uploaded: the numbers cov
       CHECK(emulator::device_bytes_in_use() - empty <= need.total());
     }
     emulator::config().memory_bytes = emulator::device_bytes_in_use() + need.total();
-    backend->require_room(demand);
+    backend->require_capacity(demand);
     emulator::config().memory_bytes--;
-    const std::string error = testing::thrown([&] { backend->require_room(demand); });
+    const std::string error = testing::thrown([&] { backend->require_capacity(demand); });
     CHECK_MSG(error.find("ERR_OUT_OF_MEMORY: the model needs 0.") == 0 && error.find(" for 512 tokens of context, ") != std::string::npos, error);
     emulator::config() = before;
   }

@@ -1,0 +1,19 @@
+// The upper half of an F32.
+#pragma once
+#include "formats/block.h"
+
+namespace ragdraft::formats {
+
+struct BF16 {
+  static constexpr uint32_t kId = 30;
+  static constexpr char kName[] = "BF16";
+  static constexpr int kBlockElements = 1, kBlockBytes = 2, kQuantBits = 0;
+  using ComputedAs = BF16;
+
+  template <class Loads>
+  RAGDRAFT_HOST_DEVICE static float value(const uint8_t* block) {
+    return Loads::bf16(block);
+  }
+};
+
+}  // namespace ragdraft::formats

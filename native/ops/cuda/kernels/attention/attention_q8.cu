@@ -1,0 +1,7 @@
+#include "ops/cuda/kernels/attention/attention_launch.cuh"
+
+namespace ragdraft::ops::cuda {
+
+template void launch_attention<kv::KvType::kQ8>(gpu::Stream&, const AttentionCall&, const AttentionPlan&);
+
+}  // namespace ragdraft::ops::cuda

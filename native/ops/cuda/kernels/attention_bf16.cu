@@ -1,7 +1,0 @@
-#include "ops/cuda/kernels/attention_launch.cuh"
-
-namespace ragdraft::ops::cuda {
-
-template void launch_attention<kv::KvType::kBF16>(gpu::Stream&, const AttentionCall&, const AttentionPlan&);
-
-}  // namespace ragdraft::ops::cuda

@@ -1,7 +1,0 @@
-#include "ops/cuda/kernels/linear_q45_k.cuh"
-
-namespace ragdraft::ops::cuda {
-
-const LinearFormat kLinearQ5_K = byte_format<Q5_KFormat>();
-
-}  // namespace ragdraft::ops::cuda

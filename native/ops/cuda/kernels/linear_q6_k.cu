@@ -1,7 +1,0 @@
-#include "ops/cuda/kernels/linear_q6_k.cuh"
-
-namespace ragdraft::ops::cuda {
-
-const LinearFormat kLinearQ6_K = byte_format<Q6_KFormat>();
-
-}  // namespace ragdraft::ops::cuda
