@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "model/rope_scaling.h"
+#include "model/arch/architectures.h"
 
 namespace ragdraft::model {
 namespace {
@@ -36,10 +36,7 @@ int output_rows(const io::GgufFile& file) {
 Config read_config(const io::GgufFile& file) {
   Config c;
   c.architecture = std::string(file.get_string("general.architecture").value_or(""));
-  if (c.architecture != "llama" && c.architecture != "qwen2") {
-    throw Error(Code::kUnsupportedModel, c.architecture.empty() ? "the file names no architecture: it is not a language model"
-                                                                : "architecture '" + c.architecture + "' is not supported (llama and qwen2 are)");
-  }
+  const Architecture& architecture = find_architecture(c.architecture);
   const auto key = [&](const char* name) { return c.architecture + "." + name; };
   if (file.get_int(key("expert_count")).value_or(0) > 0) throw Error(Code::kUnsupportedModel, "mixture-of-experts models are not supported");
 
@@ -59,15 +56,14 @@ Config read_config(const io::GgufFile& file) {
   const double epsilon = file.get_float(key("attention.layer_norm_rms_epsilon")).value_or(0);
   check(std::isfinite(epsilon) && epsilon > 0 && epsilon < 1, Code::kInvalidModel, "attention.layer_norm_rms_epsilon is missing or not in (0, 1)");
   c.norm_epsilon = float(epsilon);
-  c.qkv_bias = c.architecture == "qwen2";
   c.vocab = output_rows(file);
 
-  const int rotary_dim = read_dimension(file, key("rope.dimension_count"), c.head_dim, c.head_dim);
-  check(rotary_dim % 2 == 0, Code::kInvalidModel, "rope.dimension_count is odd");
-  const int trained = read_dimension(file, key("context_length"), int64_t{1} << 30);
-  c.rope = read_rope(file, c.architecture, rotary_dim, trained);
+  c.rotary_dim = read_dimension(file, key("rope.dimension_count"), c.head_dim, c.head_dim);
+  check(c.rotary_dim % 2 == 0, Code::kInvalidModel, "rope.dimension_count is odd");
+  c.context_length = read_dimension(file, key("context_length"), int64_t{1} << 30);
+  c.plan = architecture.plan(file, c);
   const double scaled = double(file.get_int(key("rope.scaling.original_context_length")).value_or(0)) * file.get_float(key("rope.scaling.factor")).value_or(1);
-  c.context_length = std::max(trained, int(std::min(scaled, double(1 << 30))));
+  c.context_length = std::max(c.context_length, int(std::min(scaled, double(1 << 30))));
   return c;
 }
 

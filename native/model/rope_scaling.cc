@@ -44,13 +44,13 @@ void apply_stored_factors(ops::Rope& rope, const io::TensorInfo& tensor) {
 
 }  // namespace
 
-ops::Rope read_rope(const io::GgufFile& file, const std::string& architecture, int rotary_dim, int trained_context) {
-  const auto key = [&](const char* name) { return architecture + ".rope." + name; };
+ops::Rope read_rope(const io::GgufFile& file, const Config& sizes) {
+  const auto key = [&](const char* name) { return sizes.architecture + ".rope." + name; };
+  const int rotary_dim = sizes.rotary_dim;
   const double base = file.get_float(key("freq_base")).value_or(10000.0);
   check(std::isfinite(base) && base > 1, Code::kInvalidModel, "rope.freq_base must be above 1");
 
   ops::Rope rope;
-  rope.interleaved = architecture == "llama";  // GGUF's Llama weights are permuted for adjacent pairs; Qwen2's are not
   for (int i = 0; i < rotary_dim / 2; i++) rope.frequency.push_back(std::pow(base, -2.0 * i / rotary_dim));
   if (const io::TensorInfo* factors = file.tensor("rope_freqs.weight")) apply_stored_factors(rope, *factors);
 
@@ -62,7 +62,7 @@ ops::Rope read_rope(const io::GgufFile& file, const std::string& architecture, i
   if (scaling == "linear") {
     for (double& f : rope.frequency) f /= factor;
   } else if (scaling == "yarn") {
-    const auto original = double(file.get_int(key("scaling.original_context_length")).value_or(trained_context));
+    const auto original = double(file.get_int(key("scaling.original_context_length")).value_or(sizes.context_length));
     check(original >= 1, Code::kInvalidModel, "rope.scaling.original_context_length must be positive");
     apply_yarn(rope, rotary_dim, factor, original, base);
   } else {

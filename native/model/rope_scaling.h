@@ -1,11 +1,12 @@
 // RoPE frequencies with the scalings that GGUF files carry.
 #pragma once
 #include "io/gguf/gguf.h"
-#include "ops/backend.h"
+#include "model/config.h"
 
 namespace ragdraft::model {
 
-// rotary_dim: dimensions of a head that turn. trained_context: <arch>.context_length. Throws kUnsupportedModel, kInvalidModel.
-ops::Rope read_rope(const io::GgufFile& file, const std::string& architecture, int rotary_dim, int trained_context);
+// The rope that the metadata of the file describe, for pairs (i, i + rotary_dim / 2).
+// sizes: its architecture, rotary_dim and context_length as trained are read. Throws kUnsupportedModel, kInvalidModel.
+ops::Rope read_rope(const io::GgufFile& file, const Config& sizes);
 
 }  // namespace ragdraft::model

@@ -1,7 +1,6 @@
 #include "model/transformer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 
@@ -49,7 +48,7 @@ Transformer::Transformer(std::shared_ptr<const io::GgufFile> file, Config config
   };
   count(*weights_.output);
   for (const LayerWeights& w : weights_.layers) {
-    for (const auto* m : {&w.q, &w.k, &w.v, &w.attention_output, &w.gate, &w.up, &w.down}) count(**m);
+    for (const Linear* linear : {&w.q, &w.k, &w.v, &w.attention_output, &w.gate, &w.up, &w.down}) count(*linear->weight);
   }
 }
 
@@ -104,7 +103,7 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
     for (int r = rows - part.logit_rows; r < rows; r++) ws.wanted.push_back(first_row + r);
   }
   check(!stay || (backend_->keeps_logits() && int(ws.wanted.size()) <= kMaxVerifyRows), Code::kInvalidArgument,
-        "logits are wanted, but not where");
+        "logits are wanted, but neither memory for them is given nor can the backend keep them");
   check_cancelled(cancel);  // a recorded pass asks no more
   const ops::Pass pass{ws.tokens, ws.spans, ws.wanted, precision, batch.front().sequence->layout().type, logits};
   backend_->run(pass, recordings_.get(), [&] { run_layers(batch, logits, cancel); });
@@ -118,7 +117,6 @@ void Transformer::run_layers(std::span<const SequenceRows> batch, float* logits,
   const ops::Precision precision = batch.front().precision;
   const int rows = int(ws.tokens.size());
   const kv::KvLayout& layout = batch.front().sequence->layout();
-  const float scale = 1.0f / std::sqrt(float(c.head_dim));
   const auto linear = [&](std::initializer_list<ops::LinearTask> tasks, const ops::LinearInput& input) {
     backend_->linear(std::span(tasks.begin(), tasks.size()), input, rows, precision);
   };
@@ -127,20 +125,20 @@ void Transformer::run_layers(std::span<const SequenceRows> batch, float* logits,
   for (int i = 0; i < c.layers; i++) {
     check_cancelled(cancel);
     const LayerWeights& w = weights_.layers[size_t(i)];
+    const AttentionPlan& attention = c.plan.layers[size_t(i)].attention;
+    const ops::Rope& rope = c.plan.ropes[size_t(attention.rope)];
     const auto normed = ops::LinearInput::rms_norm(ws.x, w.attention_norm.get(), c.norm_epsilon);
-    const ops::LinearTask k{w.k.get(), w.k_bias.get(), ws.k}, v{w.v.get(), w.v_bias.get(), ws.v};
     if (ws.wanted.empty() && i == c.layers - 1) {  // nothing reads what follows: a prefill ends with the last layer's keys and values
-      linear({k, v}, normed);
-      backend_->rope_append_kv(layout, i, ws.spans, c.rope, 0, nullptr, ws.k, ws.v);
+      linear({w.k.into(ws.k), w.v.into(ws.v)}, normed);
+      backend_->rope_append_kv(layout, i, ws.spans, rope, 0, nullptr, ws.k, ws.v);
       break;
     }
-    linear({{w.q.get(), w.q_bias.get(), ws.q}, k, v}, normed);
-    backend_->rope_append_kv(layout, i, ws.spans, c.rope, c.heads, ws.q, ws.k, ws.v);
-    backend_->attention(layout, i, ws.spans, c.heads, scale, ws.q, ws.attended);
-    linear({{w.attention_output.get(), nullptr, ws.x, true}}, {ws.attended});
-    linear({{w.gate.get(), nullptr, ws.gate}, {w.up.get(), nullptr, ws.up}},
-           ops::LinearInput::rms_norm(ws.x, w.feed_forward_norm.get(), c.norm_epsilon));
-    linear({{w.down.get(), nullptr, ws.x, true}}, ops::LinearInput::swiglu(ws.gate, ws.up));
+    linear({w.q.into(ws.q), w.k.into(ws.k), w.v.into(ws.v)}, normed);
+    backend_->rope_append_kv(layout, i, ws.spans, rope, c.heads, ws.q, ws.k, ws.v);
+    backend_->attention(layout, i, ws.spans, c.heads, attention.scale, ws.q, ws.attended);
+    linear({w.attention_output.added_to(ws.x)}, {ws.attended});
+    linear({w.gate.into(ws.gate), w.up.into(ws.up)}, ops::LinearInput::rms_norm(ws.x, w.feed_forward_norm.get(), c.norm_epsilon));
+    linear({w.down.added_to(ws.x)}, ops::LinearInput::swiglu(ws.gate, ws.up));
   }
 
   if (!ws.wanted.empty()) {  // only the wanted rows meet the output matrix, all of them in one pass

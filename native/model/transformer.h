@@ -1,4 +1,4 @@
-// The forward pass of Llama-family models, written once against ops::Backend.
+// The forward pass of a model: walks its plan, written once against ops::Backend.
 #pragma once
 #include <atomic>
 #include <memory>

@@ -23,13 +23,13 @@ struct WeightsLoader::Impl {
   const bool draft_copy;
   Weights weights;
   std::vector<Task> tasks;
-  std::vector<const io::TensorInfo*> matrix_tensors;
+  std::vector<MatrixSource> sources;                    // of the matrices, in the order of `matrices`
   std::vector<std::unique_ptr<ops::Matrix>*> matrices;
   std::unique_ptr<WeightsCache> cache;  // null: none wanted
   size_t vector_elements = 0;  // of all norms and biases
   size_t next = 0;
   int64_t loaded = 0, total = 0;
-  int64_t saved_by_copies = 0;  // bytes that a draft need not read
+  int64_t saved_by_copies = 0;  // bytes that a pass at Precision::kDraft need not read
 
   Impl(std::shared_ptr<const io::GgufFile> file, ops::Backend& backend, bool draft_copy)
       : file(std::move(file)), backend(backend), draft_copy(draft_copy) {}
@@ -48,27 +48,37 @@ struct WeightsLoader::Impl {
     (void)io::as_matrix(*tensor);  // refuses types that we do not run
     return *tensor;
   }
-  void add(const io::TensorInfo& tensor, std::function<void()> pack) {
-    total += int64_t(tensor.bytes);
-    tasks.push_back({&tensor, int64_t(tensor.bytes), std::move(pack)});
+  void add(const io::TensorInfo& tensor, size_t bytes, std::function<void()> pack) {
+    total += int64_t(bytes);
+    tasks.push_back({&tensor, int64_t(bytes), std::move(pack)});
   }
-  void matrix(const std::string& name, int64_t rows, int64_t columns, std::unique_ptr<ops::Matrix>& out) {
-    const io::TensorInfo& tensor = expect(name, {columns, rows});
-    const formats::MatrixView source = io::as_matrix(tensor);
+  // first_row, tensor_rows: see LinearPlan.
+  void matrix(const std::string& name, int64_t rows, int64_t columns, std::unique_ptr<ops::Matrix>& out, int64_t first_row = 0,
+              int64_t tensor_rows = 0) {
+    const io::TensorInfo& tensor = expect(name, {columns, tensor_rows ? tensor_rows : rows});
+    formats::MatrixView source = io::as_matrix(tensor);
+    check(first_row + rows <= source.rows, Code::kInternal, "a plan reads rows that a tensor has not");
+    source.rows = rows;
+    source.data += size_t(first_row) * formats::row_bytes(source.type, columns);
+    const MatrixSource from{&tensor, source};
     const bool copied = draft_copy && ops::draft_copy_pays(source);
-    if (copied) saved_by_copies += int64_t(tensor.bytes) - rows * int64_t(formats::row_bytes(formats::DType::kQ4_0, columns));
-    add(tensor, [this, source, copied, &out, index = matrices.size()] {
+    if (copied) saved_by_copies += int64_t(from.bytes()) - rows * int64_t(formats::row_bytes(formats::DType::kQ4_0, columns));
+    add(tensor, from.bytes(), [this, source, copied, &out, index = matrices.size()] {
       if (cache) out = cache->take(index);
       if (!out) out = backend.pack(source);
       if (copied) backend.add_draft_copy(*out, source);
     });
-    matrix_tensors.push_back(&tensor);
+    sources.push_back(from);
     matrices.push_back(&out);
+  }
+  void linear(const std::string& layer, const LinearPlan& plan, int64_t rows, int64_t columns, Linear& out) {
+    matrix(layer + plan.weight, rows, columns, out.weight, plan.first_row, plan.tensor_rows);
+    if (!plan.bias.empty()) vector(layer + plan.bias, rows, out.bias);
   }
   void vector(const std::string& name, int64_t size, Vector& out) {
     const io::TensorInfo& tensor = expect(name, {size});
     vector_elements += size_t(size);
-    add(tensor, [this, &tensor, &out, size] {
+    add(tensor, tensor.bytes, [this, &tensor, &out, size] {
       const size_t bytes = size_t(size) * sizeof(float);
       const std::shared_ptr<std::byte[]> memory = backend.memory()->allocate(bytes);
       out = Vector(memory, reinterpret_cast<float*>(memory.get()));
@@ -86,7 +96,7 @@ struct WeightsLoader::Impl {
   // In the model file, of the first `count` matrices.
   int64_t matrix_bytes(size_t count) const {
     int64_t bytes = 0;
-    for (size_t i = 0; i < count; i++) bytes += int64_t(matrix_tensors[i]->bytes);
+    for (size_t i = 0; i < count; i++) bytes += int64_t(sources[i].bytes());
     return bytes;
   }
 };
@@ -98,26 +108,23 @@ WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Con
   Weights& w = load.weights;
   const int64_t q = int64_t(c.heads) * c.head_dim, kv = int64_t(c.kv_heads) * c.head_dim;
 
+  check_supported(c.plan);
   const io::TensorInfo& table = load.expect("token_embd.weight", {c.embedding, c.vocab});
   load.tasks.push_back({&table, 0, [&w, &backend, &table] { w.embedding = backend.load_embedding(io::as_matrix(table)); }});
   w.layers.resize(size_t(c.layers));
   for (int i = 0; i < c.layers; i++) {
     LayerWeights& layer = w.layers[size_t(i)];
-    const auto name = [&](const char* part) { return "blk." + std::to_string(i) + "." + part; };
-    load.vector(name("attn_norm.weight"), c.embedding, layer.attention_norm);
-    load.matrix(name("attn_q.weight"), q, c.embedding, layer.q);
-    load.matrix(name("attn_k.weight"), kv, c.embedding, layer.k);
-    load.matrix(name("attn_v.weight"), kv, c.embedding, layer.v);
-    if (c.qkv_bias) {
-      load.vector(name("attn_q.bias"), q, layer.q_bias);
-      load.vector(name("attn_k.bias"), kv, layer.k_bias);
-      load.vector(name("attn_v.bias"), kv, layer.v_bias);
-    }
-    load.matrix(name("attn_output.weight"), c.embedding, q, layer.attention_output);
-    load.vector(name("ffn_norm.weight"), c.embedding, layer.feed_forward_norm);
-    load.matrix(name("ffn_gate.weight"), c.feed_forward, c.embedding, layer.gate);
-    load.matrix(name("ffn_up.weight"), c.feed_forward, c.embedding, layer.up);
-    load.matrix(name("ffn_down.weight"), c.embedding, c.feed_forward, layer.down);
+    const auto& [attention, feed_forward] = c.plan.layers[size_t(i)];
+    const std::string prefix = "blk." + std::to_string(i) + ".";
+    load.vector(prefix + attention.norm, c.embedding, layer.attention_norm);
+    load.linear(prefix, attention.q, q, c.embedding, layer.q);
+    load.linear(prefix, attention.k, kv, c.embedding, layer.k);
+    load.linear(prefix, attention.v, kv, c.embedding, layer.v);
+    load.linear(prefix, attention.output, c.embedding, q, layer.attention_output);
+    load.vector(prefix + feed_forward.norm, c.embedding, layer.feed_forward_norm);
+    load.linear(prefix, feed_forward.gate, c.feed_forward, c.embedding, layer.gate);
+    load.linear(prefix, feed_forward.up, c.feed_forward, c.embedding, layer.up);
+    load.linear(prefix, feed_forward.down, c.embedding, c.feed_forward, layer.down);
   }
   load.vector("output_norm.weight", c.embedding, w.output_norm);
   const bool tied = load.file->tensor("output.weight") == nullptr;
@@ -125,7 +132,7 @@ WeightsLoader::WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Con
   check(!load.draft_copy || load.saved_by_copies >= load.total / kLeastSaving, Code::kInvalidArgument,
         "a draft copy would be of no use: too few of this model's weights are F32, F16 or BF16, which alone are copied");
   if (!options.cache_folder.empty())
-    load.cache = std::make_unique<WeightsCache>(options.cache_folder, load.file, load.matrix_tensors, backend);
+    load.cache = std::make_unique<WeightsCache>(options.cache_folder, load.file, load.sources, backend);
 }
 
 WeightsLoader::~WeightsLoader() = default;
@@ -135,7 +142,7 @@ ops::Demand WeightsLoader::demand() const {
   ops::Demand demand;
   demand.draft_copy = load.draft_copy;
   demand.embedding = io::as_matrix(*load.file->tensor("token_embd.weight"));
-  for (const io::TensorInfo* tensor : load.matrix_tensors) demand.matrices.push_back(io::as_matrix(*tensor));
+  for (const MatrixSource& source : load.sources) demand.matrices.push_back(source.rows);
   demand.other_bytes = load.vector_elements * sizeof(float);
   return demand;
 }

@@ -1,4 +1,4 @@
-// The tensors of a Llama-family model, packed for one backend.
+// The tensors that a plan names, packed for one backend.
 #pragma once
 #include <memory>
 #include <vector>
@@ -12,13 +12,20 @@ namespace ragdraft::model {
 
 using Vector = std::shared_ptr<float[]>;  // norm weights and biases, in backend memory
 
+struct Linear {
+  std::unique_ptr<ops::Matrix> weight;  // [outputs, inputs]
+  Vector bias;                          // [outputs]; null where the plan names none
+
+  // y = W x + bias, or y += W x + bias.
+  ops::LinearTask into(float* y) const { return {weight.get(), bias.get(), y}; }
+  ops::LinearTask added_to(float* y) const { return {weight.get(), bias.get(), y, true}; }
+};
+
 struct LayerWeights {
-  Vector attention_norm, feed_forward_norm;                     // [embedding]
-  std::unique_ptr<ops::Matrix> q, k, v;                         // [heads * head_dim, embedding], [kv_heads * head_dim, embedding] x 2
-  Vector q_bias, k_bias, v_bias;                                // null unless Config::qkv_bias
-  std::unique_ptr<ops::Matrix> attention_output;                // [embedding, heads * head_dim]
-  std::unique_ptr<ops::Matrix> gate, up;                        // [feed_forward, embedding]
-  std::unique_ptr<ops::Matrix> down;                            // [embedding, feed_forward]
+  Vector attention_norm, feed_forward_norm;  // [embedding]
+  Linear q, k, v;                            // [heads * head_dim, embedding], [kv_heads * head_dim, embedding] x 2
+  Linear attention_output;                   // [embedding, heads * head_dim]
+  Linear gate, up, down;                     // [feed_forward, embedding] x 2, [embedding, feed_forward]
 };
 
 struct Weights {
@@ -37,12 +44,12 @@ struct LoadOptions {
 // Packs tensor by tensor, so that a loader can report progress and stop in between.
 class WeightsLoader {
  public:
-  // Checks that every tensor exists with the shape that `config` asks for. Throws kInvalidModel, kUnsupportedModel, kInvalidArgument
-  // (a draft copy of weights that leave little to save).
+  // Checks that every tensor of the plan exists with the shape that `config` asks for. Throws kInvalidModel, kUnsupportedModel (also what
+  // check_supported() refuses), kInvalidArgument (a draft copy of weights that leave little to save).
   WeightsLoader(std::shared_ptr<const io::GgufFile> file, const Config& config, ops::Backend& backend, const LoadOptions& options);
   ~WeightsLoader();
 
-  // Memory that loading will take; `kv`, `heads` and `tokens` are left to the caller.
+  // Memory that loading will take. The caller fills in `kv`, `heads` and `tokens`.
   ops::Demand demand() const;
 
   bool done() const;

@@ -18,9 +18,10 @@ using State = CacheReport::State;
 
 constexpr uint64_t kKeepBytes = uint64_t(32) << 30;  // of all models together; the latest stays whatever its size
 
-// A file that changed within the clock's steps before now may change once more without another time.
-bool settled(const std::vector<io::MappedFile::Identity>& identities) {
-  constexpr uint64_t kStep = 2'000'000'000;  // ns, the coarsest of file systems
+// Whether a later change of the files would show in their times. A file that changed less than one step of its file system's clock ago
+// may change again without getting another time.
+bool changes_show(const std::vector<io::MappedFile::Identity>& identities) {
+  constexpr uint64_t kStep = 2'000'000'000;  // ns, the coarsest clock of a file system
   const auto now = uint64_t(std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
   for (const auto& identity : identities)
     if (std::max(identity[3], identity[4]) + kStep > now) return false;
@@ -35,7 +36,7 @@ bool is_of(const io::StoredMatrix& a, const io::StoredMatrix& b) {
 
 struct WeightsCache::Impl {
   const std::shared_ptr<const io::GgufFile> source;
-  const std::vector<const io::TensorInfo*> tensors;
+  const std::vector<MatrixSource> sources;
   ops::Backend& backend;
   std::optional<io::WeightsStore> store;  // nothing: unavailable
   io::WeightsTable wanted;                // what the file holds if it is ours; contents once they are known
@@ -47,8 +48,8 @@ struct WeightsCache::Impl {
   bool stored = false;
   CacheReport report;
 
-  Impl(std::shared_ptr<const io::GgufFile> source, std::vector<const io::TensorInfo*> tensors, ops::Backend& backend)
-      : source(std::move(source)), tensors(std::move(tensors)), backend(backend) {}
+  Impl(std::shared_ptr<const io::GgufFile> source, std::vector<MatrixSource> sources, ops::Backend& backend)
+      : source(std::move(source)), sources(std::move(sources)), backend(backend) {}
 
   void give_up(const std::string& reason) {
     file = nullptr;
@@ -58,11 +59,10 @@ struct WeightsCache::Impl {
   }
 
   void open_folder(const std::string& folder) {
-    for (const io::TensorInfo* tensor : tensors) {
-      const formats::MatrixView view = io::as_matrix(*tensor);
-      const std::string layout = backend.packed_layout(view.type);
+    for (const auto& [tensor, rows] : sources) {
+      const std::string layout = backend.packed_layout(rows.type);
       if (layout.empty()) return give_up("backend " + backend.name() + " has no packed form to keep");
-      wanted.matrices.push_back({tensor->name, layout, view.type, view.rows, view.columns});
+      wanted.matrices.push_back({tensor->name, layout, rows.type, rows.rows, rows.columns});
     }
     store.emplace(folder);
     io::ByteWriter name;
@@ -119,7 +119,7 @@ struct WeightsCache::Impl {
   }
 };
 
-WeightsCache::WeightsCache(const std::string& folder, std::shared_ptr<const io::GgufFile> file, std::vector<const io::TensorInfo*> matrices,
+WeightsCache::WeightsCache(const std::string& folder, std::shared_ptr<const io::GgufFile> file, std::vector<MatrixSource> matrices,
                            ops::Backend& backend)
     : impl_(std::make_unique<Impl>(std::move(file), std::move(matrices), backend)) {
   try {
@@ -134,7 +134,7 @@ bool WeightsCache::ready() const { return impl_->ready; }
 bool WeightsCache::stored() const { return impl_->stored; }
 bool WeightsCache::writes() const { return impl_->ready && (!impl_->stored || impl_->report.state == State::kStored); }
 size_t WeightsCache::matrices_stored() const {
-  if (impl_->report.state == State::kStored) return impl_->tensors.size();
+  if (impl_->report.state == State::kStored) return impl_->sources.size();
   return impl_->writer ? impl_->writer->finished() : 0;
 }
 bool WeightsCache::in_use() const { return impl_->file != nullptr; }
@@ -149,14 +149,14 @@ void WeightsCache::look_up() {
       return c.open_weights();
     }
   }
-  if (c.digests.size() < c.tensors.size()) {
-    const io::TensorInfo& tensor = *c.tensors[c.digests.size()];
-    c.digests.push_back(c.store->key().digest({tensor.data, tensor.bytes}));
-    c.source->release(tensor);
+  if (c.digests.size() < c.sources.size()) {
+    const MatrixSource& next = c.sources[c.digests.size()];
+    c.digests.push_back(c.store->key().digest({next.rows.data, next.bytes()}));
+    c.source->release(*next.tensor);
     return;
   }
   c.wanted.contents = c.name_contents();
-  if (settled(c.source->identities())) c.store->remember(c.source_name, c.wanted.contents);
+  if (changes_show(c.source->identities())) c.store->remember(c.source_name, c.wanted.contents);
   c.open_weights();
 }
 
@@ -178,7 +178,7 @@ std::unique_ptr<ops::Matrix> WeightsCache::take(size_t index) {
     image = {memory.get(), image.size()};
     owner = memory;
   }
-  std::unique_ptr<ops::Matrix> matrix = c.backend.adopt(io::as_matrix(*c.tensors[index]), image, std::move(owner));
+  std::unique_ptr<ops::Matrix> matrix = c.backend.adopt(c.sources[index].rows, image, std::move(owner));
   if (!matrix) c.distrust("matrix " + std::to_string(index) + " has " + std::to_string(image.size()) + " bytes, which are not its form's");
   return matrix;
 }

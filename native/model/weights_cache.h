@@ -12,6 +12,13 @@
 
 namespace ragdraft::model {
 
+// A matrix of a model: rows of a tensor of its file, mostly all.
+struct MatrixSource {
+  const io::TensorInfo* tensor;
+  formats::MatrixView rows;
+  size_t bytes() const { return size_t(rows.rows) * formats::row_bytes(rows.type, rows.columns); }
+};
+
 struct CacheReport {
   enum class State {
     kOff,         // not asked for
@@ -28,7 +35,7 @@ struct CacheReport {
 class WeightsCache {
  public:
   // Makes the folder if need be. matrices: of the model, in an order of its own. A backend without packed_layout() keeps nothing.
-  WeightsCache(const std::string& folder, std::shared_ptr<const io::GgufFile> file, std::vector<const io::TensorInfo*> matrices,
+  WeightsCache(const std::string& folder, std::shared_ptr<const io::GgufFile> file, std::vector<MatrixSource> matrices,
                ops::Backend& backend);
   ~WeightsCache();
 

@@ -34,6 +34,9 @@ std::shared_ptr<model::Transformer> random_model(const model::Config& c, const W
     return model::Vector(memory, reinterpret_cast<float*>(memory.get()));
   };
   const auto matrix = [&](int64_t rows, int64_t columns) { return backend->pack(pool.matrix(rows, columns)); };
+  const auto linear = [&](const model::LinearPlan& plan, int rows, int columns) -> model::Linear {
+    return {matrix(rows, columns), plan.bias.empty() ? nullptr : vector(rows, 0, 0.5f)};
+  };
   const float gain = 1 / (pool.deviation() * std::sqrt(float(c.embedding)));  // so that scores and logits are about 1
   const int q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
 
@@ -43,14 +46,14 @@ std::shared_ptr<model::Transformer> random_model(const model::Config& c, const W
     model::LayerWeights w;
     w.attention_norm = vector(c.embedding, gain, gain / 4);
     w.feed_forward_norm = vector(c.embedding, gain, gain / 4);
-    w.q = matrix(q, c.embedding);
-    w.k = matrix(kv, c.embedding);
-    w.v = matrix(kv, c.embedding);
-    if (c.qkv_bias) w.q_bias = vector(q, 0, 0.5f), w.k_bias = vector(kv, 0, 0.5f), w.v_bias = vector(kv, 0, 0.5f);
-    w.attention_output = matrix(c.embedding, q);
-    w.gate = matrix(c.feed_forward, c.embedding);
-    w.up = matrix(c.feed_forward, c.embedding);
-    w.down = matrix(c.embedding, c.feed_forward);
+    const auto& [attention, feed_forward] = c.plan.layers[size_t(i)];
+    w.q = linear(attention.q, q, c.embedding);
+    w.k = linear(attention.k, kv, c.embedding);
+    w.v = linear(attention.v, kv, c.embedding);
+    w.attention_output = linear(attention.output, c.embedding, q);
+    w.gate = linear(feed_forward.gate, c.feed_forward, c.embedding);
+    w.up = linear(feed_forward.up, c.feed_forward, c.embedding);
+    w.down = linear(feed_forward.down, c.embedding, c.feed_forward);
     weights.layers.push_back(std::move(w));
   }
   weights.output_norm = vector(c.embedding, gain, gain / 4);

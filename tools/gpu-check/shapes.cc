@@ -21,9 +21,10 @@ model::Config sized(const char* architecture, int layers, int embedding, int hea
   c.vocab = vocab;
   c.context_length = 1 << 18;
   c.norm_epsilon = 1e-5f;
-  c.qkv_bias = c.architecture == "qwen2";
-  c.rope.interleaved = c.architecture == "llama";
-  for (int i = 0; i < head_dim / 2; i++) c.rope.frequency.push_back(std::pow(500000.0, -2.0 * i / head_dim));
+  ops::Rope rope{.interleaved = c.architecture == "llama"};
+  for (int i = 0; i < head_dim / 2; i++) rope.frequency.push_back(std::pow(500000.0, -2.0 * i / head_dim));
+  c.plan = model::decoder_plan(c, rope);
+  if (c.architecture == "qwen2") model::add_qkv_biases(c.plan);
   return c;
 }
 

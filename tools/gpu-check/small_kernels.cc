@@ -47,8 +47,8 @@ class SmallKernels {
     const Memory pages(layout.page_bytes());
     const int pairs = config_.head_dim / 2, q_width = config_.heads * config_.head_dim, kv_width = config_.kv_heads * config_.head_dim;
     const Memory frequencies(size_t(pairs) * sizeof(double));
-    stream_.to_device(frequencies.get(), config_.rope.frequency.data(), size_t(pairs) * sizeof(double));
-    const RopeShape rope{reinterpret_cast<const double*>(frequencies.get()), pairs, 1, config_.rope.interleaved};
+    stream_.to_device(frequencies.get(), config_.plan.ropes[0].frequency.data(), size_t(pairs) * sizeof(double));
+    const RopeShape rope{reinterpret_cast<const double*>(frequencies.get()), pairs, 1, config_.plan.ropes[0].interleaved};
     const Floats q(stream_, size_t(kMostKernelRows) * size_t(q_width)), k(stream_, size_t(kMostKernelRows) * size_t(kv_width)),
         v(stream_, size_t(kMostKernelRows) * size_t(kv_width)), angles(stream_, size_t(kMostKernelRows) * 2 * size_t(pairs));
     for (const int rows : kKernelRows) {

@@ -16,7 +16,9 @@ struct TinyShape {
   const char* architecture = "llama";
   DType type = DType::kQ8_0;  // of all matrices, the embedding included
   int layers = 2, embedding = 64, heads = 4, kv_heads = 2, head_dim = 32, feed_forward = 96, vocab = 80;
-  bool tied = false;  // the embedding is the output matrix
+  bool tied = false;    // the embedding is the output matrix
+  bool fused = false;   // attn_qkv holds the matrices of q, k and v, ffn_up those of gate and up: no architecture's plan says so
+  bool biased = false;  // every product of a layer has its bias, "attn_q.bias", ...: only Qwen2's plan names those of q, k and v
   uint32_t seed = 1;
 };
 
@@ -26,15 +28,19 @@ class TinyModel {
 
   std::shared_ptr<ragdraft::model::Transformer> load(std::shared_ptr<ragdraft::ops::Backend> backend,
                                                      const ragdraft::model::LoadOptions& options = {}) const {
-    const ragdraft::model::Config config = ragdraft::model::read_config(*file_);
+    return load(config(), std::move(backend), options);
+  }
+  // config: of this file, its plan perhaps another one.
+  std::shared_ptr<ragdraft::model::Transformer> load(const ragdraft::model::Config& config, std::shared_ptr<ragdraft::ops::Backend> backend,
+                                                     const ragdraft::model::LoadOptions& options = {}) const {
     ragdraft::model::WeightsLoader loader(file_, config, *backend, options);
     while (!loader.done()) loader.step();
     return std::make_shared<ragdraft::model::Transformer>(file_, config, loader.take(), std::move(backend));
   }
+  ragdraft::model::Config config() const { return ragdraft::model::read_config(*file_); }
   // What loading it for so many tokens of context takes.
   ragdraft::ops::Demand demand(ragdraft::ops::Backend& backend, int tokens, const ragdraft::model::LoadOptions& options = {}) const {
-    const ragdraft::model::Config config = ragdraft::model::read_config(*file_);
-    return ragdraft::model::demand_of(ragdraft::model::WeightsLoader(file_, config, backend, options), config, backend, tokens);
+    return ragdraft::model::demand_of(ragdraft::model::WeightsLoader(file_, config(), backend, options), config(), backend, tokens);
   }
   std::vector<ragdraft::TokenId> random_tokens(int count, uint32_t seed) const {
     std::mt19937 random(seeded(seed));
@@ -55,9 +61,14 @@ class TinyModel {
     builder.f32(key + "attention.layer_norm_rms_epsilon", 1e-5f);
 
     uint32_t seed = s.seed * 1000;
-    const auto matrix = [&](const std::string& name, int64_t rows, int64_t columns) {
-      builder.tensor(name, {uint64_t(columns), uint64_t(rows)}, uint32_t(s.type), random_matrix(s.type, rows, columns, seed++).bytes);
+    // One tensor of matrices of so many rows, one below the other.
+    const auto matrices = [&](const std::string& name, std::initializer_list<int64_t> rows, int64_t columns) {
+      gguf_test::Writer data;
+      int64_t sum = 0;
+      for (const int64_t some : rows) data.raw(random_matrix(s.type, some, columns, seed++).bytes), sum += some;
+      builder.tensor(name, {uint64_t(columns), uint64_t(sum)}, uint32_t(s.type), data.bytes);
     };
+    const auto matrix = [&](const std::string& name, int64_t rows, int64_t columns) { matrices(name, {rows}, columns); };
     // Values about `middle`.
     const auto vector = [&](const std::string& name, int size, float middle, float spread) {
       std::vector<float> values = random_floats(size_t(size), seed++);
@@ -70,19 +81,34 @@ class TinyModel {
     for (int i = 0; i < s.layers; i++) {
       const std::string layer = "blk." + std::to_string(i) + ".";
       vector(layer + "attn_norm.weight", s.embedding, gain, gain / 4);
-      matrix(layer + "attn_q.weight", s.heads * s.head_dim, s.embedding);
-      matrix(layer + "attn_k.weight", s.kv_heads * s.head_dim, s.embedding);
-      matrix(layer + "attn_v.weight", s.kv_heads * s.head_dim, s.embedding);
-      if (std::string(s.architecture) == "qwen2") {
-        vector(layer + "attn_q.bias", s.heads * s.head_dim, 0, 0.5f);
-        vector(layer + "attn_k.bias", s.kv_heads * s.head_dim, 0, 0.5f);
-        vector(layer + "attn_v.bias", s.kv_heads * s.head_dim, 0, 0.5f);
+      const int64_t q = int64_t(s.heads) * s.head_dim, kv = int64_t(s.kv_heads) * s.head_dim;
+      if (s.fused) {
+        matrices(layer + "attn_qkv.weight", {q, kv, kv}, s.embedding);
+      } else {
+        matrix(layer + "attn_q.weight", q, s.embedding);
+        matrix(layer + "attn_k.weight", kv, s.embedding);
+        matrix(layer + "attn_v.weight", kv, s.embedding);
       }
-      matrix(layer + "attn_output.weight", s.embedding, s.heads * s.head_dim);
+      if (s.biased || std::string(s.architecture) == "qwen2") {
+        vector(layer + "attn_q.bias", int(q), 0, 0.5f);
+        vector(layer + "attn_k.bias", int(kv), 0, 0.5f);
+        vector(layer + "attn_v.bias", int(kv), 0, 0.5f);
+      }
+      matrix(layer + "attn_output.weight", s.embedding, q);
       vector(layer + "ffn_norm.weight", s.embedding, gain, gain / 4);
-      matrix(layer + "ffn_gate.weight", s.feed_forward, s.embedding);
-      matrix(layer + "ffn_up.weight", s.feed_forward, s.embedding);
+      if (s.fused) {
+        matrices(layer + "ffn_up.weight", {s.feed_forward, s.feed_forward}, s.embedding);
+      } else {
+        matrix(layer + "ffn_gate.weight", s.feed_forward, s.embedding);
+        matrix(layer + "ffn_up.weight", s.feed_forward, s.embedding);
+      }
       matrix(layer + "ffn_down.weight", s.embedding, s.feed_forward);
+      if (s.biased) {
+        vector(layer + "attn_output.bias", s.embedding, 0, 0.5f);
+        vector(layer + "ffn_gate.bias", s.feed_forward, 0, 0.5f);
+        vector(layer + "ffn_up.bias", s.feed_forward, 0, 0.5f);
+        vector(layer + "ffn_down.bias", s.embedding, 0, 0.5f);
+      }
     }
     vector("output_norm.weight", s.embedding, gain, gain / 4);
     if (!s.tied) matrix("output.weight", s.vocab, s.embedding);
