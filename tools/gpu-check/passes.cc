@@ -7,14 +7,14 @@
 
 #include "base/error.h"
 #include "derived.h"
-#include "runtime/session.h"
+#include "runtime/model_sequence.h"
 #include "random_model.h"
 #include "rounds.h"
 
 namespace ragdraft::gpu_check {
 namespace {
 
-using runtime::Session;
+using runtime::ModelSequence;
 using ops::Precision;
 
 constexpr int kSeedTokens = 1024;  // read; longer contexts are copies of their pages
@@ -43,7 +43,7 @@ struct Measured {
 struct Drafter {
   std::string called;
   const Measured* measured;
-  std::unique_ptr<Session> session;
+  std::unique_ptr<ModelSequence> session;
   double step_ms;
 };
 
@@ -65,7 +65,7 @@ class Bench {
     deadline_ = &deadline;
     std::vector<Drafter> drafters = measured_drafters(kv, deadline);
     std::vector<int> depths = options_.depths;
-    const std::unique_ptr<Session> session = room_for(kv, depths);
+    const std::unique_ptr<ModelSequence> session = room_for(kv, depths);
     for (const int depth : depths) {
       if (left_out(kv, depth, deadline)) continue;
       kv::Sequence& sequence = *session->sequence;
@@ -86,7 +86,7 @@ class Bench {
     for (const int depth : options_.depths) {
       if (depth > options_.depths.front() * 4) break;  // seconds each
       if (left_out(kv, depth, deadline)) continue;
-      Session session(target_.model, std::make_unique<kv::Sequence>(target_.model->cache(kv_type(kv)), depth), Precision::kFull);
+      ModelSequence session(target_.model, std::make_unique<kv::Sequence>(target_.model->cache(kv_type(kv)), depth), Precision::kFull);
       const double start = seconds_now();
       if (!read(session, depth, &deadline)) continue;
       const double ms = 1000 * (seconds_now() - start);
@@ -133,11 +133,11 @@ class Bench {
   }
 
   // Leaves out of `depths` what does not fit into the memory. The rounds of a text that is compared have room too.
-  std::unique_ptr<Session> room_for(const std::string& kv, std::vector<int>& depths) {
+  std::unique_ptr<ModelSequence> room_for(const std::string& kv, std::vector<int>& depths) {
     for (; !depths.empty(); depths.pop_back()) {
       try {
         auto sequence = std::make_unique<kv::Sequence>(target_.model->cache(kv_type(kv)), depths.back() + model::Transformer::kMaxRows);
-        return std::make_unique<Session>(target_.model, std::move(sequence), Precision::kFull);
+        return std::make_unique<ModelSequence>(target_.model, std::move(sequence), Precision::kFull);
       } catch (const Error& e) {
         if (e.code() != Code::kOutOfMemory) throw;
         report_.skip(name_of(kv, depths.back()), e.what());
@@ -147,7 +147,7 @@ class Bench {
   }
 
   // To the end, or to the deadline: then it says so and returns false.
-  bool read(Session& session, int length, const Deadline* deadline = nullptr) {
+  bool read(ModelSequence& session, int length, const Deadline* deadline = nullptr) {
     kv::Sequence& sequence = *session.sequence;
     while (sequence.length() < length) {
       if (deadline && deadline->over()) {
@@ -162,7 +162,7 @@ class Bench {
     return true;
   }
 
-  void fill(Session& session, int depth) {
+  void fill(ModelSequence& session, int depth) {
     read(session, std::min(depth, kSeedTokens));
     if (session.sequence->length() < depth) session.sequence->repeat(depth);
     backend_->wait();
@@ -217,7 +217,7 @@ class Bench {
       if (deadline.over()) return report_.skip(what, "no time is left for it");
       try {
         auto sequence = std::make_unique<kv::Sequence>(measured.model->cache(kv_type(kv)), options_.draft_depth + 2 * kMaxVerifyRows + kTextTokens);
-        auto session = std::make_unique<Session>(measured.model, std::move(sequence), Precision::kDraft);
+        auto session = std::make_unique<ModelSequence>(measured.model, std::move(sequence), Precision::kDraft);
         fill(*session, options_.draft_depth);
         const double step_ms = measure(measured, *session->sequence, "draft", kv, 1, Precision::kDraft).followed;
         if (step_ms > 0) drafters.push_back({called, &measured, std::move(session), step_ms});
@@ -232,7 +232,7 @@ class Bench {
   }
 
   // A plain step, and rounds of one draft less than each verify that was measured; by the first drafter in the modes with transfer too.
-  void rounds(Session& session, std::vector<Drafter>& drafters, const std::string& kv, const std::map<int, double>& verify_ms,
+  void rounds(ModelSequence& session, std::vector<Drafter>& drafters, const std::string& kv, const std::map<int, double>& verify_ms,
               const Deadline& deadline) {
     const int depth = session.sequence->length();
     const auto limit = [&](const Measured& of, int rows, int depth, bool draft) {
@@ -262,7 +262,7 @@ class Bench {
   }
 
   // What must hold whatever the shape: a verify is as many decodes, bit for bit, and gives numbers; greedy rounds write the text of decodes.
-  void compare(Session& session, std::vector<Drafter>& drafters, const std::string& kv) {
+  void compare(ModelSequence& session, std::vector<Drafter>& drafters, const std::string& kv) {
     kv::Sequence& sequence = *session.sequence;
     const int depth = sequence.length();
     const size_t vocab = size_t(target_.config.vocab);

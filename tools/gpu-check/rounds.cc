@@ -13,7 +13,7 @@ constexpr TokenId kLastOfPrompt = 1;
 // Cuts off what a measurement appended.
 class Restored {
  public:
-  explicit Restored(runtime::Session* session) : session_(session), length_(session ? session->sequence->length() : 0) {}
+  explicit Restored(runtime::ModelSequence* session) : session_(session), length_(session ? session->sequence->length() : 0) {}
   Restored(const Restored&) = delete;
   Restored& operator=(const Restored&) = delete;
   ~Restored() {
@@ -21,7 +21,7 @@ class Restored {
   }
 
  private:
-  runtime::Session* const session_;
+  runtime::ModelSequence* const session_;
   const int length_;
 };
 
@@ -38,9 +38,9 @@ decoding::DecodeParams RoundBench::params(int drafts, decoding::Mode mode) const
 
 double RoundBench::round_ms(int drafts, int runs, decoding::Mode mode) {
   check(drafts == 0 || drafter_, Code::kInternal, "drafts without a drafter");
-  runtime::SequenceModel target(target_, never_);
-  std::unique_ptr<runtime::SequenceModel> drafter;
-  if (drafts > 0) drafter = std::make_unique<runtime::SequenceModel>(*drafter_, never_);
+  runtime::SequenceLanguageModel target(target_, never_);
+  std::unique_ptr<runtime::SequenceLanguageModel> drafter;
+  if (drafts > 0) drafter = std::make_unique<runtime::SequenceLanguageModel>(*drafter_, never_);
   decoding::DecodeParams params = this->params(drafts, mode);
   params.sampling.temperature = 1;
   return repeated_ms(runs, [&] {
@@ -57,9 +57,9 @@ double RoundBench::round_ms(int drafts, int runs, decoding::Mode mode) {
 
 std::vector<TokenId> RoundBench::text(int drafts, int tokens) {
   const Restored target_as_it_is(&target_), drafter_as_it_is(drafter_);
-  runtime::SequenceModel target(target_, never_);
-  std::unique_ptr<runtime::SequenceModel> drafter;
-  if (drafts > 0) drafter = std::make_unique<runtime::SequenceModel>(*drafter_, never_);
+  runtime::SequenceLanguageModel target(target_, never_);
+  std::unique_ptr<runtime::SequenceLanguageModel> drafter;
+  if (drafts > 0) drafter = std::make_unique<runtime::SequenceLanguageModel>(*drafter_, never_);
   decoding::DecodeParams params = this->params(drafts, decoding::Mode::kLossless);
   params.sampling.temperature = 0;
   params.max_tokens = tokens;

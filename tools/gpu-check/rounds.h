@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/types.h"
-#include "runtime/sequence_model.h"
+#include "runtime/sequence_language_model.h"
 #include "decoding/decoder.h"
 
 namespace ragdraft::gpu_check {
@@ -14,7 +14,7 @@ namespace ragdraft::gpu_check {
 class RoundBench {
  public:
   // drafter: nullptr for plain steps alone. Both are on one backend, which has Rounds; they outlive this, and end as they began.
-  RoundBench(runtime::Session& target, runtime::Session* drafter) : target_(target), drafter_(drafter) {}
+  RoundBench(runtime::ModelSequence& target, runtime::ModelSequence* drafter) : target_(target), drafter_(drafter) {}
 
   // Median milliseconds of a round of `drafts` drafts, sampled, from its call until the host has its tokens. 0: a plain step, in any mode.
   // Each begins behind the same contexts. Throws kInternal: the round did not go on on the device.
@@ -25,8 +25,8 @@ class RoundBench {
 
  private:
   decoding::DecodeParams params(int drafts, decoding::Mode mode) const;
-  runtime::Session& target_;
-  runtime::Session* const drafter_;
+  runtime::ModelSequence& target_;
+  runtime::ModelSequence* const drafter_;
   const std::atomic<bool> never_{false};
 };
 

@@ -116,11 +116,11 @@ class SmallKernels {
       decoding::DecodeParams params;
       params.mode = mode;
       params.sampling.temperature = temperature;
-      const decoding::Plan plan = plan_of(params);
+      const decoding::ModeTraits traits = traits_of(params);
       for (const int rows : kKernelRows) {
-        const int judged = plan.bonus_q ? rows : rows - 1;
-        const Trial trial{plan.law, temperature == 0, judged, rows, p_rows, q_rows};
-        add(std::string("judge: ") + called, rows, (rows + (plan.keeps_q ? judged : 0)) * row_bytes,
+        const int judged = traits.bonus_q ? rows : rows - 1;
+        const Trial trial{traits.output, temperature == 0, judged, rows, p_rows, q_rows};
+        add(std::string("judge: ") + called, rows, (rows + (traits.keeps_q ? judged : 0)) * row_bytes,
             [&](int) { judge(stream_, trial, round.get(), scratch.get()); });
       }
     }

@@ -11,7 +11,7 @@ struct DraftRule {
   bool keeps_q;  // judge() will read q
 };
 
-// Draft i of the round: by the number kDraft of its position, as spec/drafter.h. Writes result.draft[i] and q[i]. scratch:
+// Draft i of the round: by the number kDraft of its position, as decoding/drafter.h. Writes result.draft[i] and q[i]. scratch:
 // round_scratch_bytes(1, valid).
 void draft(gpu::Stream& stream, const LogitRows& row, const DraftRule& rule, Round* round, int i, void* scratch);
 

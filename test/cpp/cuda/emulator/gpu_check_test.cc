@@ -233,7 +233,7 @@ TEST("a round that the host has to see to is no round of this report") {
   const model::Config config = shape_of("tiny");
   const WeightPool pool(DType::kQ8_0, largest_matrix(config));  // this backend reads the weights where they are
   const auto model = random_model(config, pool, ops::make_reference_backend());
-  const auto session = [&] { return std::make_unique<runtime::Session>(model, std::make_unique<kv::Sequence>(model->cache(KvType::kBF16), 64), ops::Precision::kFull); };
+  const auto session = [&] { return std::make_unique<runtime::ModelSequence>(model, std::make_unique<kv::Sequence>(model->cache(KvType::kBF16), 64), ops::Precision::kFull); };
   const auto target = session(), drafter = session();
   RoundBench bench(*target, drafter.get());
   CHECK_THROWS(kInternal, bench.round_ms(1, 1));
