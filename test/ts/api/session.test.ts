@@ -194,7 +194,7 @@ t.test('kv: auto, the default, is what the machine prefers, in all caches; doc.k
       const other = await model.open(text, { kv })
       t.equal(other.kv, expected)
       await other.ask(question, { ...ask, mode: 'exact' })
-      t.match(binding.requests.at(-1), { target: { kv: expected }, drafter: { kv: expected } })
+      t.match(binding.requests.at(-1), { target: { kv: expected }, draftModel: { kv: expected } })
     }
     t.equal(doc.kv, preferred)
   }
