@@ -18,7 +18,7 @@
 
 #include "arguments.h"
 #include "base/error.h"
-#include "runtime/sequence_model.h"
+#include "runtime/sequence_language_model.h"
 #include "given_drafter.h"
 #include "model/load.h"
 #include "reads.h"
@@ -67,12 +67,12 @@ std::shared_ptr<model::Transformer> load(const std::string& path, const std::sha
 const std::atomic<bool> kNeverCancelled{false};
 
 // A context of `depth` tokens, with room for an answer.
-std::shared_ptr<runtime::Session> open(const std::shared_ptr<model::Transformer>& model, const Options& options, int depth) {
+std::shared_ptr<runtime::ModelSequence> open(const std::shared_ptr<model::Transformer>& model, const Options& options, int depth) {
   const kv::KvType type = bench::kv_type(options.kv);
   auto sequence = std::make_unique<kv::Sequence>(model->cache(type), depth + options.tokens + kMaxVerifyRows);
-  auto session = std::make_shared<runtime::Session>(model, std::move(sequence), ops::Precision::kFull);
+  auto session = std::make_shared<runtime::ModelSequence>(model, std::move(sequence), ops::Precision::kFull);
   constexpr int kReadTokens = 1024;
-  runtime::SequenceModel reader(*session, kNeverCancelled);
+  runtime::SequenceLanguageModel reader(*session, kNeverCancelled);
   const int read = options.read ? depth : std::min(depth, kReadTokens);
   uint32_t state = 1;
   while (session->sequence->length() < read) {
@@ -123,7 +123,7 @@ struct Stage {
   double plain_bytes() const { return double(target->model->weight_bytes()) + double(target->sequence->bytes()); }
   // What a draft step reads, of that.
   double draft_share() const {
-    const runtime::Session& drafting = drafter ? *drafter : *target;
+    const runtime::ModelSequence& drafting = drafter ? *drafter : *target;
     const int64_t weights = precision == ops::Precision::kDraft ? drafting.model->draft_bytes() : drafting.model->weight_bytes();
     const double left_out = selection ? double(selection->skipped()) / target->sequence->length() : 0;
     const double keys = double(drafting.sequence->bytes()) * (1 - left_out);
@@ -131,7 +131,7 @@ struct Stage {
   }
 
   std::shared_ptr<ops::Backend> backend;
-  std::shared_ptr<runtime::Session> target, drafter;  // drafter: where it is another model
+  std::shared_ptr<runtime::ModelSequence> target, drafter;  // drafter: where it is another model
   std::optional<kv::Selection> selection;            // where it is the same
   ops::Precision precision = ops::Precision::kFull;
 };
@@ -159,8 +159,8 @@ class Reads {
   int steps_ = 0;
 };
 
-std::shared_ptr<runtime::Session> fork(const runtime::Session& session) {
-  return std::make_shared<runtime::Session>(session.model, session.sequence->fork(), session.precision);
+std::shared_ptr<runtime::ModelSequence> fork(const runtime::ModelSequence& session) {
+  return std::make_shared<runtime::ModelSequence>(session.model, session.sequence->fork(), session.precision);
 }
 
 // One answer, in caches of its own, as runtime::generate_job would make it where nothing is known of earlier answers.
@@ -180,11 +180,10 @@ class Answer {
     params.sampling.temperature = 0;
     params.max_tokens = options.tokens;
     params.ngram = false;
-    params.shared_cache = drafts && !drafter_;
-    params.draft_share = stage.draft_share();
-    std::vector<TokenId> drafter_pending;
-    if (drafts && drafter_) drafter_pending.push_back(kLastOfPrompt);
-    decoder_.emplace(&*target_model_, std::vector<TokenId>{kLastOfPrompt}, drafts ? &*given_ : nullptr, std::move(drafter_pending), params);
+    (drafter_ ? params.draft_model_share : params.self_drafter_share) = stage.draft_share();
+    const bool by_model = drafts && drafter_, by_self = drafts && !drafter_;
+    decoder_.emplace(&*target_model_, std::vector<TokenId>{kLastOfPrompt}, by_model ? &*given_ : nullptr,
+                     by_model ? std::vector<TokenId>{kLastOfPrompt} : std::vector<TokenId>{}, params, by_self ? &*given_ : nullptr);
   }
 
   bool done() const { return decoder_->finish() != decoding::Finish::kNone; }
@@ -199,9 +198,9 @@ class Answer {
   const decoding::DecodeStats& stats() const { return decoder_->stats(); }
 
  private:
-  std::shared_ptr<runtime::Session> target_, drafter_;
+  std::shared_ptr<runtime::ModelSequence> target_, drafter_;
   std::optional<kv::Selection> selection_;
-  std::optional<runtime::SequenceModel> target_model_, drafter_model_;
+  std::optional<runtime::SequenceLanguageModel> target_model_, drafter_model_;
   std::optional<bench::GivenDrafter> given_;
   std::optional<decoding::Decoder> decoder_;
   std::vector<TokenId> text_;

@@ -5,11 +5,11 @@ import { linkSignals } from '../base/abort'
 import { inSlices } from '../base/steps'
 import type { AskSettings, DraftWeights, KvType } from '../options/options'
 import { buildQuestionSuffix } from '../prompt/target-prompt'
-import type { GenerateRequest, NativeSequence } from '../runtime/binding'
+import type { GenerateRequest, NativeSequence, NativeStats } from '../runtime/binding'
 import { callSync } from '../runtime/call'
 import { generate } from './decode'
 import { type DraftContext, draftContext } from './draft-context'
-import { besideDrafter, type DrafterInfo, drafterOf } from './drafter'
+import { type DrafterInfo, type Drafters, draftersOf, noDrafter } from './drafter'
 import type { ModelParts } from './model-parts'
 import { prefill } from './prefill'
 import { contextOverflow, type Reading } from './read'
@@ -32,12 +32,13 @@ export interface QuestionContext {
   readonly draftWeights: DraftWeights
 }
 
-/** The two prompts of a question; null where the mode does not use the model. */
+/** What the models read for a question; null where the mode does not use one. */
 interface Prompts {
   readonly suffix: Int32Array | null
+  /** Of the model that has a prompt of its own: the draft model, or the one that answers in `rag`. */
   readonly draft: DraftContext | null
-  /** What the model reads in its own cache, where it may draft beside another one. */
-  readonly beside: DraftContext | null
+  /** What the self-drafter reads of the target's cache. */
+  readonly self: DraftContext | null
   readonly promptTokens: number
 }
 
@@ -45,14 +46,13 @@ async function buildPrompts(
   context: QuestionContext,
   question: string,
   settings: AskSettings,
-  drafterCache: DrafterInfo['cache'],
-  twoDraft: boolean,
+  { selfDrafter, draftModel }: Drafters,
   signal: AbortSignal,
 ): Promise<Prompts> {
   const { target, drafter, reading } = context
   const { tokenizer, template } = target
   let suffix: Int32Array | null = null
-  let beside: DraftContext | null = null
+  let self: DraftContext | null = null
   let promptTokens = 0
   let room = drafter.native.info.contextLength
   if (settings.mode !== 'rag') {
@@ -60,13 +60,11 @@ async function buildPrompts(
     promptTokens = reading.prefixTokens + suffix.length
     if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
     room = reading.contextTokens - promptTokens
-    const shared = drafterCache === 'shared' || twoDraft ? await sharedContext(reading, question, suffix, settings, signal) : null
-    if (drafterCache === 'shared') return { suffix, draft: shared, beside, promptTokens }
-    beside = shared
+    if (selfDrafter) self = await sharedContext(reading, question, suffix, settings, signal)
+    if (!draftModel) return { suffix, draft: null, self, promptTokens }
   }
-  if (settings.mode === 'plain') return { suffix, draft: null, beside, promptTokens }
   const draft = await draftContext(drafter, reading, question, settings, Math.min(settings.maxTokens, room), signal)
-  return { suffix, draft, beside, promptTokens }
+  return { suffix, draft, self, promptTokens }
 }
 
 /** All but the last token go to the cache; decoding starts by taking the last one, whose logits it needs. */
@@ -104,6 +102,13 @@ async function prefillBoth(context: QuestionContext, sequences: Sequences, promp
   }
 }
 
+const precisionOf = (drafter: DrafterInfo | null) => (drafter?.kind === 'self-q4' ? 'draft' : 'full')
+
+/** The drafter of most rounds; of equals the draft model. */
+const mostOf = ({ selfDrafter, draftModel }: Drafters, native: NativeStats): DrafterInfo =>
+  (selfDrafter && (native.selfDrafter?.rounds ?? 0) > (native.draftModel?.rounds ?? 0) ? selfDrafter : (draftModel ?? selfDrafter)) ??
+  noDrafter
+
 interface Sequences {
   readonly target: NativeSequence | null
   readonly drafter: NativeSequence | null
@@ -114,10 +119,10 @@ function requestOf(
   sequences: Sequences,
   prompts: Prompts,
   settings: AskSettings,
-  precision: 'full' | 'draft',
+  { selfDrafter }: Drafters,
 ): GenerateRequest {
-  const cache = (prompts.beside ?? prompts.draft)?.cache
-  const drafterTokens = sequences.drafter ? prompts.draft?.tokens : undefined
+  const cache = prompts.self?.cache
+  const draftTokens = prompts.draft?.tokens
   const {
     draftLength,
     mode,
@@ -138,9 +143,9 @@ function requestOf(
     mode,
     target: sequences.target,
     targetPending: pendingOf(prompts.suffix ?? undefined),
-    drafter: sequences.drafter,
-    drafterPending: readsLate(settings) && drafterTokens ? drafterTokens : pendingOf(drafterTokens),
-    shared: cache?.kind === 'shared' ? { precision, ranges: cache.ranges, tail: cache.tail } : null,
+    draftModel: sequences.drafter,
+    draftPending: readsLate(settings) && draftTokens ? draftTokens : pendingOf(draftTokens),
+    selfDrafter: cache?.kind === 'shared' ? { precision: precisionOf(selfDrafter), ranges: cache.ranges, tail: cache.tail } : null,
     transfer,
     plausibility,
     transferTemperature,
@@ -158,7 +163,7 @@ function requestOf(
     stopTokens: Int32Array.from((mode === 'rag' ? drafter : target).tokenizer.stopTokens),
     validTokens: target.vocabulary.length,
     ngram,
-    ngramSource: prompts.draft?.tokens ?? new Int32Array(),
+    ngramSource: (prompts.draft ?? prompts.self)?.tokens ?? new Int32Array(),
   }
 }
 
@@ -172,22 +177,20 @@ export async function answerQuestion(
 ): Promise<AnswerResult> {
   const start = performance.now()
   const { target, drafter, reading, kv } = context
-  const drafterInfo = drafterOf(target, drafter, settings.mode, settings.draftWeights ?? context.draftWeights)
-  const besideInfo = besideDrafter(target, drafter, settings.mode, settings.draftLength)
-  const prompts = await buildPrompts(context, question, settings, drafterInfo.cache, besideInfo !== null, signal)
-  const { draft } = prompts
-  const precisionOf = ({ kind }: DrafterInfo) => (kind === 'self-q4' ? 'draft' : 'full')
-  const precision = precisionOf(drafterInfo)
+  const drafters = draftersOf(target, drafter, settings.mode, settings.draftWeights ?? context.draftWeights, settings.draftLength)
+  const prompts = await buildPrompts(context, question, settings, drafters, signal)
+  const draft = prompts.draft ?? prompts.self
   const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
   try {
     if (prompts.suffix) sequences.target = callSync(() => reading.sequence?.fork() ?? null)
-    if (draft?.cache.kind === 'own') {
-      const { contextTokens } = draft.cache
+    if (prompts.draft?.cache.kind === 'own') {
+      const { contextTokens } = prompts.draft.cache
+      const precision = precisionOf(drafters.draftModel)
       sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens, kv, precision }))
     }
     await prefillBoth(context, sequences, prompts, settings, signal)
     const prefilled = performance.now()
-    const request = requestOf(context, sequences, prompts, settings, precisionOf(besideInfo ?? drafterInfo))
+    const request = requestOf(context, sequences, prompts, settings, drafters)
     const generated = await generate(settings.mode === 'rag' ? drafter : target, request, settings.stop, emit, signal)
     const end = performance.now()
     const { text, finishReason, stats: native, firstTokenAt } = generated
@@ -197,7 +200,7 @@ export async function answerQuestion(
     const longest = native.draftedByPosition.findLastIndex((count) => count > 0) + 1
     const stats: AnswerStats = {
       mode: settings.mode,
-      drafter: besideInfo && native.byGuest && native.byGuest.rounds > native.byDrafter.rounds ? besideInfo : drafterInfo,
+      drafter: mostOf(drafters, native),
       promptTokens: prompts.promptTokens,
       draftPromptTokens: draft?.tokens.length ?? 0,
       prefillMs: prefilled - start,
@@ -208,7 +211,7 @@ export async function answerQuestion(
       drafted: native.drafted,
       accepted: native.accepted,
       acceptedByPosition: native.acceptedByPosition.slice(0, longest),
-      speculation: speculationStats(native, drafterInfo, besideInfo),
+      speculation: speculationStats(native, drafters),
     }
     if (answers.hasSubscribers) answers.publish({ finishReason, stats })
     return {

@@ -37,25 +37,40 @@ export function assertDraftWeights(target: ModelParts, drafter: ModelParts, want
   throw new RagdraftError('ERR_INVALID_ARGUMENT', message, { details: { argument: 'draftWeights' } })
 }
 
-/**
- * In `lossless` any drafter will do, and the model itself need not read anything anew: it drafts in the target's cache. In `exact` and
- * `paper` the answer's law is made of what a drafter says that has read the chunks alone.
- *
- * In `rag` mode the drafter answers and does not draft: what the user reads comes from full weights. In `exact` and `paper` the
- * drafter's distribution becomes part of the answer's, so "auto" does not round it; in `lossless` it can only cost acceptance.
- */
-export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, wanted: DraftWeights): DrafterInfo {
-  if (mode === 'plain' || mode === 'rag') return { kind: 'none', cache: 'none' }
-  if (drafter !== target) return { kind: 'model', cache: 'own' }
-  const fourBits = wanted === 'q4' || (wanted === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
-  return { kind: fourBits ? 'self-q4' : 'self', cache: mode === 'lossless' ? 'shared' : 'own' }
+/** Who may draft for a question; both in turn where there are two, null: nobody of the kind. */
+export interface Drafters {
+  /** The model itself in its own cache. */
+  readonly selfDrafter: DrafterInfo | null
+  /** A model, another one or the same, with a prompt of the retrieved chunks in a cache of its own. */
+  readonly draftModel: DrafterInfo | null
 }
 
+/** What an answer that nobody drafts for reports as its drafter. */
+export const noDrafter: DrafterInfo = { kind: 'none', cache: 'none' }
+
 /**
- * Who may draft beside the `drafter` of `open()`: in `lossless`, where lengths are automatic, the model itself in its own cache. It needs
- * no prompt of its own, and drafts until, and unless, the other's is worth reading.
+ * In `lossless` any drafter will do, and the model itself need not read anything anew: it drafts in the target's cache, also next to a
+ * `drafter` where lengths are automatic, until, and unless, that one's prompt is worth reading. In `exact` and `paper` the answer's
+ * distribution is made of what a drafter says that has read the chunks alone. In `rag` mode the drafter answers and does not draft.
+ *
+ * In `exact` and `paper` "auto" does not round the drafter's weights, whose distribution becomes part of the answer's; in `lossless` rounding
+ * can only cost acceptance.
  */
-export function besideDrafter(target: ModelParts, drafter: ModelParts, mode: Mode, draftLength: number | 'auto'): DrafterInfo | null {
-  if (drafter === target || mode !== 'lossless' || draftLength !== 'auto') return null
-  return drafterOf(target, target, mode, 'auto')
+export function draftersOf(
+  target: ModelParts,
+  drafter: ModelParts,
+  mode: Mode,
+  wanted: DraftWeights,
+  draftLength: number | 'auto',
+): Drafters {
+  if (mode === 'plain' || mode === 'rag') return { selfDrafter: null, draftModel: null }
+  const another = drafter !== target
+  const weights = another ? 'auto' : wanted
+  const fourBits = weights === 'q4' || (weights === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
+  const kind = fourBits ? 'self-q4' : 'self'
+  if (mode !== 'lossless') return { selfDrafter: null, draftModel: { kind: another ? 'model' : kind, cache: 'own' } }
+  return {
+    selfDrafter: !another || draftLength === 'auto' ? { kind, cache: 'shared' } : null,
+    draftModel: another ? { kind: 'model', cache: 'own' } : null,
+  }
 }

@@ -1,6 +1,6 @@
 /** What the cost model chose for an answer, and why. */
 import type { NativeStats } from '../runtime/binding'
-import type { DrafterInfo } from './drafter'
+import type { DrafterInfo, Drafters } from './drafter'
 
 /** What one drafter did in an answer, and what the choice among several rests on. */
 export interface DrafterStats extends DrafterInfo {
@@ -17,7 +17,7 @@ export interface DrafterStats extends DrafterInfo {
 
 /** How the rounds of an answer drafted, and the estimates that the choices rest on. Times in ms. */
 export interface SpeculationStats {
-  /** Plain steps of the target: drafting did not pay, or there was no room for it. */
+  /** Plain steps of the target: drafting did not pay, or it would not have fitted. */
   readonly roundsOff: number
   /** Rounds drafted token by token. */
   readonly roundsModel: number
@@ -56,14 +56,13 @@ export interface SpeculationStats {
   }
 }
 
-/** beside: the model itself, where it drafts beside another one. */
-export function speculationStats(native: NativeStats, drafter: DrafterInfo, beside: DrafterInfo | null): SpeculationStats {
+export function speculationStats(native: NativeStats, { selfDrafter, draftModel }: Drafters): SpeculationStats {
   const { roundsOff, roundsModel, roundsCascade, roundsNgram, roundsOnDevice } = native
   const { ngramProposed, ngramAccepted, draftMs, verifyMs, estimates } = native
   const drafting = roundsModel + roundsCascade + roundsNgram
   const drafters: DrafterStats[] = []
-  if (beside && native.byGuest) drafters.push({ ...beside, ...native.byGuest })
-  if (drafter.kind !== 'none') drafters.push({ ...drafter, ...native.byDrafter })
+  if (selfDrafter && native.selfDrafter) drafters.push({ ...selfDrafter, ...native.selfDrafter })
+  if (draftModel && native.draftModel) drafters.push({ ...draftModel, ...native.draftModel })
   return {
     roundsOff,
     roundsModel,

@@ -113,7 +113,7 @@ export interface NativeEstimates {
   readonly ngramAcceptance: number // of an n-gram's token before the target, used or not; 0 before any
 }
 
-/** What one drafter did in an answer, and what the cost model holds of it. */
+/** What one drafter did in an answer, and what the cost model holds of it at the end. */
 export interface NativeDrafterStats {
   readonly rounds: number // that it drafted, token by token or as the judge of n-grams
   readonly drafted: number
@@ -138,16 +138,16 @@ export interface NativeStats {
   readonly ngramAccepted: number
   readonly draftMs: number
   readonly verifyMs: number
-  readonly byDrafter: NativeDrafterStats
-  readonly byGuest: NativeDrafterStats | null // `shared` beside `drafter`
-  readonly readTokens: number // that the drafter read while the answer was under way
+  readonly draftModel: NativeDrafterStats | null // null where the request has none
+  readonly selfDrafter: NativeDrafterStats | null
+  readonly readTokens: number // that the draft model read while the answer was under way
   readonly readMs: number
   readonly estimates: NativeEstimates
   readonly finish: 'stop' | 'length' | 'context' | 'none' // none: cancelled
 }
 
-/** The target as its own drafter, in its own cache: it needs no prompt and never has to catch up. */
-export interface SharedDrafter {
+/** The target's model as its own drafter, in the target's cache: it needs no prompt and never has to catch up. */
+export interface SelfDrafter {
   readonly precision: 'full' | 'draft'
   /** Pairs of a first and an end position before `tail` that it reads, in any order; rounded out to whole pages of 64 tokens. */
   readonly ranges: Int32Array
@@ -159,9 +159,9 @@ export interface GenerateRequest {
   readonly mode: 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
   readonly target: NativeSequence | null
   readonly targetPending: Int32Array // tokens of the prompt that are not in the cache yet, >= 1
-  readonly drafter: NativeSequence | null
-  readonly drafterPending: Int32Array // in lossless with an automatic length it is read only when that should pay
-  readonly shared: SharedDrafter | null // in lossless alone; instead of `drafter`, or beside it where the length is automatic
+  readonly draftModel: NativeSequence | null // a sequence with a prompt of its own, of another model or the same
+  readonly draftPending: Int32Array // of that prompt; in lossless with an automatic length it is read only when that should pay
+  readonly selfDrafter: SelfDrafter | null // in lossless alone; with a draft model where the length is automatic
   readonly transfer: number
   readonly plausibility: number
   readonly transferTemperature: number
@@ -178,7 +178,7 @@ export interface GenerateRequest {
   readonly maxTokens: number
   readonly stopTokens: Int32Array
   readonly validTokens: number
-  readonly ngram: boolean // propose from repeated text: costs change, laws do not
+  readonly ngram: boolean // propose from repeated text: costs change, distributions do not
   readonly ngramSource: Int32Array // what comes before the answer and may be quoted: all that the drafter reads
 }
 
@@ -213,7 +213,7 @@ export interface Binding {
   prefill(sequence: NativeSequence, tokens: Int32Array, onProgress: (tokens: number) => void, onDone: Done<undefined>): Cancel
   /**
    * The answer, committed tokens as they come. Both sequences keep prompt + answer but for the last token; in lossless with an automatic
-   * length the drafter's may lack more.
+   * length the draft model's may lack more.
    */
   generate(request: GenerateRequest, onTokens: (tokens: Int32Array) => void, onDone: Done<NativeStats>): Cancel
   /** For tests and benchmarks: appends tokens in one pass and returns the logits of the last `rows` (0 to 64) of them, [rows, vocab]. */

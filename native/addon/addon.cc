@@ -6,8 +6,10 @@
 #include "addon/channel.h"
 #include "addon/generate_request.h"
 #include "addon/gguf_object.h"
-#include "runtime/jobs.h"
 #include "ops/cuda/module_loader.h"
+#include "runtime/jobs/evaluate_job.h"
+#include "runtime/jobs/prefill_job.h"
+#include "runtime/jobs/read_gguf_job.h"
 
 namespace ragdraft::addon {
 namespace {
@@ -126,12 +128,12 @@ Napi::Value Addon::load_model(const Napi::CallbackInfo& info) {
 
 Napi::Value Addon::prefill(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  std::shared_ptr<runtime::Session> session = SequenceHandle::get(info[0], "sequence");
+  std::shared_ptr<runtime::ModelSequence> sequence = SequenceHandle::get(info[0], "sequence");
   std::vector<TokenId> tokens = tokens_argument(info[1], "tokens");
   auto channel = std::make_shared<Channel>(env, "ragdraft:prefill",
                                            std::initializer_list{function_argument(info[2], "onProgress"), function_argument(info[3], "onDone")});
   auto done = report<std::monostate>(channel, 1, [](Napi::Env env, std::monostate, bool) { return env.Undefined(); });
-  return guarded(env, [&] { return submit(env, runtime::prefill_job(std::move(session), std::move(tokens), progress(channel, 0), std::move(done))); });
+  return guarded(env, [&] { return submit(env, runtime::prefill_job(std::move(sequence), std::move(tokens), progress(channel, 0), std::move(done))); });
 }
 
 Napi::Value Addon::generate(const Napi::CallbackInfo& info) {
@@ -152,7 +154,7 @@ Napi::Value Addon::generate(const Napi::CallbackInfo& info) {
 
 Napi::Value Addon::evaluate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  std::shared_ptr<runtime::Session> session = SequenceHandle::get(info[0], "sequence");
+  std::shared_ptr<runtime::ModelSequence> sequence = SequenceHandle::get(info[0], "sequence");
   std::vector<TokenId> tokens = tokens_argument(info[1], "tokens");
   const int rows = integer_argument(info[2], "rows", 0, runtime::kMaxEvaluatedRows);
   auto channel = std::make_shared<Channel>(env, "ragdraft:evaluate", std::initializer_list{function_argument(info[3], "onDone")});
@@ -162,7 +164,7 @@ Napi::Value Addon::evaluate(const Napi::CallbackInfo& info) {
     std::copy(logits.begin(), logits.end(), array.Data());
     return array;
   });
-  return guarded(env, [&] { return submit(env, runtime::evaluate_job(std::move(session), std::move(tokens), rows, std::move(done))); });
+  return guarded(env, [&] { return submit(env, runtime::evaluate_job(std::move(sequence), std::move(tokens), rows, std::move(done))); });
 }
 
 }  // namespace ragdraft::addon

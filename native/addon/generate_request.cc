@@ -1,6 +1,7 @@
 #include "addon/generate_request.h"
 
 #include <limits>
+#include <type_traits>
 
 #include "addon/arguments.h"
 #include "addon/handles.h"
@@ -17,13 +18,13 @@ std::vector<kv::TokenRange> ranges_argument(const Napi::Value& value, const char
   return ranges;
 }
 
-std::optional<runtime::SharedDrafter> shared_drafter_argument(const Napi::Value& value) {
+std::optional<runtime::SelfDrafter> self_drafter_argument(const Napi::Value& value) {
   if (value.IsNull()) return std::nullopt;
-  const Napi::Object o = object_argument(value, "shared");
+  const Napi::Object o = object_argument(value, "selfDrafter");
   const ops::Precision precision = precision_argument(o.Get("precision"));
   const std::vector<kv::TokenRange> ranges = ranges_argument(o.Get("ranges"), "ranges");
   const int tail = integer_argument(o.Get("tail"), "tail", 0, std::numeric_limits<int>::max());
-  return guarded(value.Env(), [&] { return runtime::SharedDrafter{precision, kv::Selection(ranges, tail)}; });
+  return guarded(value.Env(), [&] { return runtime::SelfDrafter{precision, kv::Selection(ranges, tail)}; });
 }
 
 decoding::Mode mode_argument(const Napi::Value& value) {
@@ -60,12 +61,9 @@ Napi::Object estimates_object(Napi::Env env, const decoding::CostModel& costs) {
 }  // namespace
 
 runtime::GenerateRequest generate_request(const Napi::Value& value) {
-  constexpr double kHuge = std::numeric_limits<double>::max();
-  constexpr int kMaxInt = std::numeric_limits<int>::max();
   const Napi::Object o = object_argument(value, "request");
-  const auto number = [&](const char* name, double low, double high) { return number_argument(o.Get(name), name, low, high); };
-  const auto integer = [&](const char* name, int low, int high) { return integer_argument(o.Get(name), name, low, high); };
-  const auto session = [&](const char* name) -> std::shared_ptr<runtime::Session> {
+  const auto tokens = [&](const char* name) { return tokens_argument(o.Get(name), name); };
+  const auto sequence = [&](const char* name) -> std::shared_ptr<runtime::ModelSequence> {
     const Napi::Value handle = o.Get(name);
     return handle.IsNull() ? nullptr : SequenceHandle::get(handle, name);
   };
@@ -73,29 +71,19 @@ runtime::GenerateRequest generate_request(const Napi::Value& value) {
   runtime::GenerateRequest r;
   decoding::DecodeParams& p = r.params;
   p.mode = mode_argument(o.Get("mode"));
-  r.target = session("target");
-  r.drafter = session("drafter");
-  r.shared = shared_drafter_argument(o.Get("shared"));
-  r.target_pending = tokens_argument(o.Get("targetPending"), "targetPending");
-  r.drafter_pending = tokens_argument(o.Get("drafterPending"), "drafterPending");
-  p.transfer = number("transfer", 0, kHuge);
-  p.plausibility = number("plausibility", 0, 1);
-  p.transfer_temperature = number("transferTemperature", 0, kHuge);
-  p.draft_length = integer("draftLength", -1, kMaxVerifyRows - 1);
-  p.max_draft_length = integer("maxDraftLength", 0, kMaxVerifyRows - 1);
-  p.confidence = number("confidence", 0, 1);
-  p.sampling.temperature = number("temperature", 0, kHuge);
-  p.sampling.top_k = integer("topK", 0, kMaxInt);
-  p.sampling.top_p = number("topP", 0, 1);
-  p.sampling.min_p = number("minP", 0, 1);
-  p.sampling.repetition_penalty = number("repetitionPenalty", 0, kHuge);
-  p.sampling.repetition_window = integer("repetitionWindow", 0, kMaxInt);
+  r.target = sequence("target");
+  r.draft_model = sequence("draftModel");
+  r.self_drafter = self_drafter_argument(o.Get("selfDrafter"));
+  r.target_pending = tokens("targetPending");
+  r.draft_pending = tokens("draftPending");
+  for_each_number(p, [&](const char* name, auto& member, auto low, auto high) {
+    if constexpr (std::is_same_v<decltype(member), int&>) member = integer_argument(o.Get(name), name, low, high);
+    else member = number_argument(o.Get(name), name, low, high);
+  });
   p.seed = bigint_argument(o.Get("seed"), "seed");
-  p.max_tokens = integer("maxTokens", 1, kMaxInt);
-  p.stop_tokens = tokens_argument(o.Get("stopTokens"), "stopTokens");
+  p.stop_tokens = tokens("stopTokens");
   p.ngram = boolean_argument(o.Get("ngram"), "ngram");
-  p.ngram_source = tokens_argument(o.Get("ngramSource"), "ngramSource");
-  p.valid_tokens = integer("validTokens", 0, kMaxInt);
+  p.ngram_source = tokens("ngramSource");
   return r;
 }
 
@@ -121,7 +109,9 @@ Napi::Object stats_object(Napi::Env env, const runtime::Generated& result) {
   o.Set("roundsOnDevice", double(s.rounds_on_device));
   o.Set("ngramProposed", double(s.ngram_proposed));
   o.Set("ngramAccepted", double(s.ngram_accepted));
-  const auto drafter = [&](const decoding::DecodeStats::ByDrafter& of, int index) {
+  // index: of the drafter in the cost model.
+  const auto drafter = [&](bool present, const decoding::DecodeStats::OfDrafter& of, int index) -> Napi::Value {
+    if (!present) return env.Null();
     Napi::Object d = Napi::Object::New(env);
     d.Set("rounds", double(of.rounds));
     d.Set("drafted", double(of.drafted));
@@ -130,8 +120,8 @@ Napi::Object stats_object(Napi::Env env, const runtime::Generated& result) {
     d.Set("acceptance", result.costs.acceptance_of(index));
     return d;
   };
-  o.Set("byDrafter", drafter(s.by_drafter, result.guest ? 1 : 0));
-  o.Set("byGuest", result.guest ? Napi::Value(drafter(s.by_guest, 0)) : env.Null());
+  o.Set("draftModel", drafter(result.draft_model, s.draft_model, result.self_drafter ? 1 : 0));
+  o.Set("selfDrafter", drafter(result.self_drafter, s.self_drafter, 0));
   o.Set("readTokens", double(s.read_tokens));
   o.Set("readMs", s.read_ms);
   o.Set("estimates", estimates_object(env, result.costs));

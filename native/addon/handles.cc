@@ -43,8 +43,8 @@ Napi::Value wrap_model(Napi::Env env, std::shared_ptr<runtime::Model> model) {
   return Addon::of(env).classes().model.New({Napi::External<std::shared_ptr<runtime::Model>>::New(env, &model)});
 }
 
-Napi::Value wrap_session(Napi::Env env, std::shared_ptr<runtime::Session> session) {
-  return Addon::of(env).classes().sequence.New({Napi::External<std::shared_ptr<runtime::Session>>::New(env, &session)});
+Napi::Value wrap_sequence(Napi::Env env, std::shared_ptr<runtime::ModelSequence> sequence) {
+  return Addon::of(env).classes().sequence.New({Napi::External<std::shared_ptr<runtime::ModelSequence>>::New(env, &sequence)});
 }
 
 // ---- ModelHandle -------------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ Napi::Value ModelHandle::create_sequence(const Napi::CallbackInfo& info) {
   const ops::Precision precision = precision_argument(options.Get("precision"));
   return guarded(info.Env(), [&] {
     auto sequence = std::make_unique<kv::Sequence>(model->cache(type), tokens);
-    return wrap_session(info.Env(), std::make_shared<runtime::Session>(model, std::move(sequence), precision));
+    return wrap_sequence(info.Env(), std::make_shared<runtime::ModelSequence>(model, std::move(sequence), precision));
   });
 }
 
@@ -166,14 +166,15 @@ Napi::Function SequenceHandle::define(Napi::Env env) {
                       InstanceMethod<&SequenceHandle::close>("close"), InstanceAccessor<&SequenceHandle::closed>("closed")});
 }
 
-SequenceHandle::SequenceHandle(const Napi::CallbackInfo& info) : ObjectWrap(info), session_(constructor_payload<std::shared_ptr<runtime::Session>>(info)) {
+SequenceHandle::SequenceHandle(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), sequence_(constructor_payload<std::shared_ptr<runtime::ModelSequence>>(info)) {
   Value().TypeTag(&kSequenceTag);
 }
 
-std::shared_ptr<runtime::Session> SequenceHandle::get(const Napi::Value& value, const char* name) {
+std::shared_ptr<runtime::ModelSequence> SequenceHandle::get(const Napi::Value& value, const char* name) {
   const auto* handle = unwrap<SequenceHandle>(value, kSequenceTag, name, "sequence");
-  if (!handle->session_) throw to_js(value.Env(), Error(Code::kClosed, "the sequence is closed"));
-  return handle->session_;
+  if (!handle->sequence_) throw to_js(value.Env(), Error(Code::kClosed, "the sequence is closed"));
+  return handle->sequence_;
 }
 
 Napi::Value SequenceHandle::length(const Napi::CallbackInfo& info) {
@@ -191,7 +192,8 @@ Napi::Value SequenceHandle::kv_bytes(const Napi::CallbackInfo& info) {
 Napi::Value SequenceHandle::fork(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     const runtime::Lease lease(get(info.This(), "this"));
-    return wrap_session(info.Env(), std::make_shared<runtime::Session>(lease->model, lease->sequence->fork(), lease->precision, lease->history));
+    auto forked = std::make_shared<runtime::ModelSequence>(lease->model, lease->sequence->fork(), lease->precision, lease->history);
+    return wrap_sequence(info.Env(), std::move(forked));
   });
 }
 
@@ -214,11 +216,11 @@ Napi::Value SequenceHandle::fingerprint(const Napi::CallbackInfo& info) {
 }
 
 void SequenceHandle::close(const Napi::CallbackInfo& info) {
-  unwrap<SequenceHandle>(info.This(), kSequenceTag, "this", "sequence")->session_ = nullptr;
+  unwrap<SequenceHandle>(info.This(), kSequenceTag, "this", "sequence")->sequence_ = nullptr;
 }
 
 Napi::Value SequenceHandle::closed(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), unwrap<SequenceHandle>(info.This(), kSequenceTag, "this", "sequence")->session_ == nullptr);
+  return Napi::Boolean::New(info.Env(), unwrap<SequenceHandle>(info.This(), kSequenceTag, "this", "sequence")->sequence_ == nullptr);
 }
 
 }  // namespace ragdraft::addon

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "runtime/session.h"
+#include "runtime/model_sequence.h"
 
 namespace ragdraft::addon {
 
@@ -33,11 +33,11 @@ class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit SequenceHandle(const Napi::CallbackInfo& info);
-  // The session; throws ERR_INVALID_ARGUMENT if `value` is no sequence, ERR_CLOSED.
-  static std::shared_ptr<runtime::Session> get(const Napi::Value& value, const char* name);
+  // The sequence; throws ERR_INVALID_ARGUMENT if `value` is no sequence, ERR_CLOSED.
+  static std::shared_ptr<runtime::ModelSequence> get(const Napi::Value& value, const char* name);
 
  private:
-  std::shared_ptr<runtime::Session> open(Napi::Env env) const;
+  std::shared_ptr<runtime::ModelSequence> open(Napi::Env env) const;
   Napi::Value length(const Napi::CallbackInfo& info);
   Napi::Value context_tokens(const Napi::CallbackInfo& info);
   Napi::Value kv_bytes(const Napi::CallbackInfo& info);
@@ -48,7 +48,7 @@ class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
   void close(const Napi::CallbackInfo& info);
   Napi::Value closed(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<runtime::Session> session_;
+  std::shared_ptr<runtime::ModelSequence> sequence_;
 };
 
 // The handle classes of one environment.
@@ -57,6 +57,6 @@ struct HandleClasses {
 };
 // New handles that share ownership. JavaScript thread.
 Napi::Value wrap_model(Napi::Env env, std::shared_ptr<runtime::Model> model);
-Napi::Value wrap_session(Napi::Env env, std::shared_ptr<runtime::Session> session);
+Napi::Value wrap_sequence(Napi::Env env, std::shared_ptr<runtime::ModelSequence> sequence);
 
 }  // namespace ragdraft::addon

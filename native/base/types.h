@@ -2,7 +2,9 @@
 #pragma once
 #include <cstdint>
 
+#include "base/draft_bounds.h"
 #include "base/host_device.h"
+#include "base/page_size.h"
 
 namespace ragdraft {
 
@@ -11,8 +13,5 @@ using Position = int32_t;  // index of a token in its sequence, 0 = first
 
 // In place of a token that only the device knows yet: draft `draft` (0 ..) of the round in progress.
 RAGDRAFT_HOST_DEVICE constexpr TokenId unknown_draft(int draft) { return -1 - draft; }
-
-inline constexpr int kPageTokens = 64;     // tokens of one KV page (docs/architecture.md)
-inline constexpr int kMaxVerifyRows = 17;  // 16 drafted tokens and the pending one
 
 }  // namespace ragdraft

@@ -1,5 +1,11 @@
-// Speculative sampling of one position: a token drawn from q is accepted or replaced so that the result follows the target law,
+// Speculative sampling of one position: a token drawn from q is accepted or replaced so that the result follows the distribution `target`,
 // whatever q is. Pure: all randomness comes from `rng`, keyed by the position.
+//
+// A draft x ~ q is accepted with probability min(1, target(x) / q(x)); a rejected one is replaced by a token from the residual
+//     (target - q)+ / sum (target - q)+,
+// so that a token is accepted or drawn with probability min(q, target) + (target - q)+ = target. The rule is that of speculative decoding
+// (Leviathan et al., arXiv 2211.17192). Algorithm 1 of RAPID (arXiv 2502.20330) accepts by the same ratio with target = p_hat of transfer.h, but
+// replaces from norm(max(p - p_hat, p - q, 0)): the result then follows neither p nor p_hat but pi, see paper_distribution().
 #pragma once
 #include <span>
 

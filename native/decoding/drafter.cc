@@ -5,14 +5,14 @@
 
 namespace ragdraft::decoding {
 
-Drafter::Drafter(Lane lane, const RowRules& rules, const DecodeParams& params, int max_draft, bool keeps_rows)
-    : lane_(std::move(lane)),
+Drafter::Drafter(SequenceState sequence, const RowRules& rules, const DecodeParams& params, int max_draft, bool keeps_rows)
+    : sequence_(std::move(sequence)),
       rules_(rules),
       rng_(params.seed),
       stop_tokens_(params.stop_tokens),
       min_confidence_(params.confidence),
       keeps_rows_(keeps_rows),
-      logits_(size_t(lane_.vocab_size())),
+      logits_(size_t(sequence_.vocab_size())),
       rows_(keeps_rows ? size_t(max_draft + 1) * size_t(rules.valid()) : 0) {}
 
 void Drafter::begin(std::span<const TokenId> text) {
@@ -22,14 +22,14 @@ void Drafter::begin(std::span<const TokenId> text) {
 }
 
 void Drafter::check(std::span<const TokenId> proposal, std::vector<TokenId>& text) {
-  const size_t vocab = size_t(lane_.vocab_size()), rows = proposal.size() + 1;
+  const size_t vocab = size_t(sequence_.vocab_size()), rows = proposal.size() + 1;
   if (logits_.size() < rows * vocab) logits_.resize(rows * vocab);
-  lane_.advance(proposal, int(rows), logits_.data());
+  sequence_.advance(proposal, int(rows), logits_.data());
   for (size_t i = 0; i < rows && !stopped_; i++) {
     take_row(std::span<float>(logits_).subspan(i * vocab, vocab), text);
     if (add_draft(text) != (i < proposal.size() ? proposal[i] : -1)) break;
   }
-  lane_.retract(int(text.size() - answer_) - 1);  // the last draft enters the cache with the next pass, as in write()
+  sequence_.retract(int(text.size() - answer_) - 1);  // the last draft enters the cache with the next pass, as in write()
 }
 
 void Drafter::write(int count, std::vector<TokenId>& text) {
@@ -42,9 +42,9 @@ void Drafter::write(int count, std::vector<TokenId>& text) {
 void Drafter::look_ahead(std::span<const TokenId> text) { next_row(text); }
 
 void Drafter::next_row(std::span<const TokenId> text) {
-  lane_.advance(text.subspan(answer_), 1, logits_.data());
+  sequence_.advance(text.subspan(answer_), 1, logits_.data());
   steps_++;
-  take_row(std::span<float>(logits_).first(size_t(lane_.vocab_size())), text);
+  take_row(std::span<float>(logits_).first(size_t(sequence_.vocab_size())), text);
 }
 
 void Drafter::take_row(std::span<float> logits, std::span<const TokenId> text) {

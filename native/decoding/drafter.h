@@ -1,22 +1,22 @@
-// The drafter's part of a round: proposes tokens and keeps the distribution q that each was drawn from. Every draft is a function of
+// A model's part as a drafter in a round: it proposes tokens and keeps the distribution q that each was drawn from. Every draft is a function of
 // (seed, position, q) alone, whichever way it came about: check() and write() give the same drafts, at different cost.
 #pragma once
 #include <span>
 #include <vector>
 
 #include "sampling/rng.h"
-#include "decoding/sequence_state.h"
 #include "decoding/row_rules.h"
+#include "decoding/sequence_state.h"
 
 namespace ragdraft::decoding {
 
 class Drafter {
  public:
-  // max_draft: 0..16. keeps_rows: whether the law of the mode reads q.
-  Drafter(Lane lane, const RowRules& rules, const DecodeParams& params, int max_draft, bool keeps_rows);
+  // max_draft: 0..kMaxDraftTokens. keeps_rows: whether the mode reads q.
+  Drafter(SequenceState sequence, const RowRules& rules, const DecodeParams& params, int max_draft, bool keeps_rows);
 
-  Lane& lane() { return lane_; }
-  const Lane& lane() const { return lane_; }
+  SequenceState& sequence() { return sequence_; }
+  const SequenceState& sequence() const { return sequence_; }
 
   // Begins a round. text: the answer.
   void begin(std::span<const TokenId> text);
@@ -48,7 +48,7 @@ class Drafter {
   TokenId add_draft(std::vector<TokenId>& text);
   double confidence(int i, TokenId token) const;
 
-  Lane lane_;
+  SequenceState sequence_;
   const RowRules& rules_;
   sampling::PositionRng rng_;
   std::vector<TokenId> stop_tokens_;

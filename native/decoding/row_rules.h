@@ -3,7 +3,7 @@
 #include <span>
 
 #include "sampling/sampler.h"
-#include "decoding/decoder.h"
+#include "decoding/decode_params.h"
 
 namespace ragdraft::decoding {
 

@@ -7,27 +7,28 @@
 
 namespace ragdraft::decoding {
 
-Lane::Lane(LanguageModel& model, std::vector<TokenId> pending)
+SequenceState::SequenceState(LanguageModel& model, std::vector<TokenId> pending)
     : model_(model), pending_(std::move(pending)), length_(model.length()) {}
 
-Lane::Lane(LanguageModel& model, const Lane& owner) : model_(model), owner_(&owner), pending_(owner.pending_), length_(owner.length_) {}
+SequenceState::SequenceState(LanguageModel& model, const SequenceState& target)
+    : model_(model), target_(&target), pending_(target.pending_), length_(target.length_) {}
 
-int Lane::room() const { return model_.max_length() - length_ - int(pending_.size()); }
+int SequenceState::capacity_left() const { return model_.max_length() - length_ - int(pending_.size()); }
 
-void Lane::prefill() {
-  if (owner_) return rollback();
-  while (pending_.size() > 1) prefill_chunk();
+void SequenceState::prefill() {
+  if (target_) return rollback();
+  while (pending_.size() > 1) prefill_pass();
 }
 
-int Lane::prefill_chunk() {
-  const size_t count = std::min(pending_.size() - 1, size_t(kChunk));
+int SequenceState::prefill_pass() {
+  const size_t count = std::min(pending_.size() - 1, size_t(kMaxPassRows));
   model_.forward(std::span<const TokenId>(pending_).first(count), 0, nullptr);
   length_ += int(count);
   pending_.erase(pending_.begin(), pending_.begin() + long(count));
   return int(count);
 }
 
-void Lane::advance(std::span<const TokenId> drafts, int logit_rows, float* logits) {
+void SequenceState::advance(std::span<const TokenId> drafts, int logit_rows, float* logits) {
   const size_t pending = pending_.size(), done = size_t(appended_);
   batch_.assign(pending_.begin() + long(std::min(done, pending)), pending_.end());
   batch_.insert(batch_.end(), drafts.begin() + long(done > pending ? done - pending : 0), drafts.end());
@@ -36,19 +37,19 @@ void Lane::advance(std::span<const TokenId> drafts, int logit_rows, float* logit
   appended_ += int(batch_.size());
 }
 
-void Lane::retract(int drafts) {
+void SequenceState::retract(int drafts) {
   const int kept = int(pending_.size()) + drafts;
   if (appended_ <= kept) return;
   appended_ = kept;
   model_.truncate(length_ + kept);
 }
 
-void Lane::vacate() {
-  if (owner_) rollback();
+void SequenceState::clear_target_cache() {
+  if (target_) rollback();
 }
 
-void Lane::commit(std::span<const TokenId> committed, int accepted) {
-  if (owner_) return rollback();
+void SequenceState::commit(std::span<const TokenId> committed, int accepted) {
+  if (target_) return rollback();
   pending_.insert(pending_.end(), committed.begin(), committed.end());
   const int kept = std::min(appended_, int(pending_.size() - committed.size()) + accepted);
   length_ += kept;
@@ -56,10 +57,10 @@ void Lane::commit(std::span<const TokenId> committed, int accepted) {
   rollback();
 }
 
-void Lane::rollback() {
-  if (owner_) {
-    pending_ = owner_->pending_;
-    length_ = owner_->length_;
+void SequenceState::rollback() {
+  if (target_) {
+    pending_ = target_->pending_;
+    length_ = target_->length_;
   }
   if (model_.length() > length_) model_.truncate(length_);
   appended_ = 0;

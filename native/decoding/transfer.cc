@@ -47,17 +47,17 @@ void transfer(std::span<const Real> p, std::span<const Real> q, const Transfer& 
 }
 
 template <class Real>
-void paper_law(std::span<const Real> p, std::span<const Real> q, std::span<Real> law) {
+void paper_distribution(std::span<const Real> p, std::span<const Real> q, std::span<Real> row) {
   double rejected = 0, deficit = 0;  // 1 - beta = sum (p_hat - m), and sum (p - m)+ = 1 - beta + N
   for (size_t i = 0; i < p.size(); i++) {
-    const Real m = std::min(q[i], law[i]);
-    rejected += double(law[i]) - double(m);
+    const Real m = std::min(q[i], row[i]);
+    rejected += double(row[i]) - double(m);
     deficit += std::max(double(p[i]) - double(m), 0.0);
   }
   const double kappa = deficit > 0 ? std::min(rejected / deficit, 1.0) : 0;
   for (size_t i = 0; i < p.size(); i++) {
-    const double m = double(std::min(q[i], law[i]));
-    law[i] = Real(m + kappa * std::max(double(p[i]) - m, 0.0));
+    const double m = double(std::min(q[i], row[i]));
+    row[i] = Real(m + kappa * std::max(double(p[i]) - m, 0.0));
   }
 }
 
@@ -79,7 +79,7 @@ TokenId transfer_argmax(std::span<const float> logits, std::span<const float> p,
 
 template void transfer<float>(std::span<const float>, std::span<const float>, const Transfer&, std::span<float>);
 template void transfer<double>(std::span<const double>, std::span<const double>, const Transfer&, std::span<double>);
-template void paper_law<float>(std::span<const float>, std::span<const float>, std::span<float>);
-template void paper_law<double>(std::span<const double>, std::span<const double>, std::span<double>);
+template void paper_distribution<float>(std::span<const float>, std::span<const float>, std::span<float>);
+template void paper_distribution<double>(std::span<const double>, std::span<const double>, std::span<double>);
 
 }  // namespace ragdraft::decoding

@@ -6,19 +6,19 @@ namespace ragdraft::decoding {
 
 using sampling::Purpose;
 
-Verifier::Verifier(Lane lane, const RowRules& rules, const DecodeParams& params, Law law, int max_draft)
-    : lane_(std::move(lane)),
+Verifier::Verifier(SequenceState sequence, const RowRules& rules, const DecodeParams& params, OutputDistribution output, int max_draft)
+    : sequence_(std::move(sequence)),
       rules_(rules),
       rng_(params.seed),
-      law_(law),
+      output_(output),
       step_{params.transfer, params.plausibility},
       tau_(params.transfer_temperature),
-      logits_(size_t(max_draft + 1) * size_t(lane_.vocab_size())),
+      logits_(size_t(max_draft + 1) * size_t(sequence_.vocab_size())),
       p_(size_t(rules.valid())),
-      target_(law == Law::kTarget ? 0 : size_t(rules.valid())),
+      target_(output == OutputDistribution::kTarget ? 0 : size_t(rules.valid())),
       scratch_(size_t(rules.valid())) {}
 
-void Verifier::score(std::span<const TokenId> drafts) { lane_.advance(drafts, int(drafts.size()) + 1, logits_.data()); }
+void Verifier::score(std::span<const TokenId> drafts) { sequence_.advance(drafts, int(drafts.size()) + 1, logits_.data()); }
 
 Acceptance Verifier::judge(int i, TokenId draft, std::span<const float> q, std::span<const TokenId> text) {
   const auto logits = row(i, text);
@@ -28,9 +28,9 @@ Acceptance Verifier::judge(int i, TokenId draft, std::span<const float> q, std::
   }
   rules_.distribution(logits, p_);
   std::span<const float> target = p_;
-  if (law_ != Law::kTarget) {
+  if (output_ != OutputDistribution::kTarget) {
     transfer<float>(p_, q, step_, target_);
-    if (law_ == Law::kPaper) paper_law<float>(p_, q, target_);
+    if (output_ == OutputDistribution::kPaper) paper_distribution<float>(p_, q, target_);
     target = target_;
   }
   const Acceptance verdict = accept(draft, q, target, Position(text.size()), rng_, scratch_);
@@ -45,14 +45,14 @@ TokenId Verifier::draw(int i, std::span<const TokenId> text) {
 }
 
 std::span<float> Verifier::row(int i, std::span<const TokenId> text) {
-  const size_t vocab = size_t(lane_.vocab_size());
+  const size_t vocab = size_t(sequence_.vocab_size());
   const auto logits = std::span<float>(logits_).subspan(size_t(i) * vocab, vocab);
   rules_.penalize(logits, text);
   return logits;
 }
 
 TokenId Verifier::best(std::span<const float> logits, std::span<const float> q) {
-  if (law_ == Law::kTarget) return rules_.best(logits);
+  if (output_ == OutputDistribution::kTarget) return rules_.best(logits);
   rules_.distribution(logits, p_);
   return expect_token(transfer_argmax(logits, p_, q, step_, tau_));
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/pass_rows.h"
 #include "io/gguf/gguf.h"
 #include "kv/selection.h"
 #include "kv/sequence.h"
@@ -31,8 +32,7 @@ class Transformer {
   // Memory of the activations of a pass.
   static size_t workspace_bytes(const Config& config);
 
-  // Most rows of one pass: larger batches gain nothing on a CPU, and cancellation is checked between passes.
-  static constexpr int kMaxRows = 256;
+  static constexpr int kMaxRows = kMaxPassRows;
 
   Transformer(std::shared_ptr<const io::GgufFile> file, Config config, Weights weights, std::shared_ptr<ops::Backend> backend);
   ~Transformer();

@@ -1,5 +1,5 @@
 // Rounds of speculation that go on where the logits are, without the host: the drafts are not known to it before the end, and go into
-// later passes of the round as unknown_draft(i). Implemented by backends that compute elsewhere, used by spec/decoder.cc.
+// later passes of the round as unknown_draft(i). Implemented by backends that compute elsewhere, used by decoding/device_round.cc.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -8,13 +8,14 @@
 
 namespace ragdraft::sampling {
 
-// The law of one position, given p and q. kTarget: p. kTransfer: p_hat. kPaper: pi (sampled), p_hat (greedy). spec/transfer.h
-enum class Law : uint8_t { kTarget, kTransfer, kPaper };
+// The distribution that the token of a position follows, made of p (target) and q (drafter), see decoding/transfer.h.
+// kTarget: p. kTransfer: p_hat. kPaper: pi where tokens are sampled, p_hat where choices are greedy.
+enum class OutputDistribution : uint8_t { kTarget, kTransfer, kPaper };
 
 struct RoundRules {
-  Law law = Law::kTarget;
+  OutputDistribution output = OutputDistribution::kTarget;
   bool greedy = false;
-  bool keeps_q = false;     // drafts are drawn from q, or the law asks for it
+  bool keeps_q = false;     // drafts are drawn from q, or the output distribution is made of q
   int valid = 0;            // tokens of the vocabulary without padding, 1 .. Rounds::kMostTokens
   uint64_t seed = 0;
   double temperature = 1;   // of p and q, > 0; no other shaping

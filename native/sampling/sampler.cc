@@ -23,17 +23,6 @@ float peak_of(std::span<const float> logits) {
 
 }  // namespace
 
-void validate(const SamplingParams& params) {
-  constexpr Code kBad = Code::kInvalidArgument;
-  check(std::isfinite(params.temperature) && params.temperature >= 0, kBad, "temperature must be a finite number >= 0");
-  check(params.top_k >= 0, kBad, "top_k must be >= 0 (0 = off)");
-  check(params.top_p > 0 && params.top_p <= 1, kBad, "top_p must be in (0, 1]");
-  check(params.min_p >= 0 && params.min_p < 1, kBad, "min_p must be in [0, 1)");
-  check(std::isfinite(params.repetition_penalty) && params.repetition_penalty > 0, kBad,
-        "repetition_penalty must be a finite number > 0");
-  check(params.repetition_window >= 0, kBad, "repetition_window must be >= 0");
-}
-
 void penalize(std::span<float> logits, std::span<const TokenId> recent, double penalty) {
   if (penalty == 1 || recent.empty()) return;
   std::vector<TokenId> seen(recent.begin(), recent.end());

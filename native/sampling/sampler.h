@@ -19,9 +19,6 @@ struct SamplingParams {
   int repetition_window = 64;     // last tokens of the answer that count
 };
 
-// Throws kInvalidArgument (non-finite numbers included).
-void validate(const SamplingParams& params);
-
 // Divides / multiplies the logits of the tokens in `recent` (each once).
 void penalize(std::span<float> logits, std::span<const TokenId> recent, double penalty);
 

@@ -95,7 +95,7 @@ t.test('a generate request is checked field by field', async (t) => {
   const target = model.createSequence({ contextTokens: 100, kv: 'f16' })
   await prefill(target, [1])
   const good = { ...greedyDefaults, target, targetPending: Int32Array.of(1) }
-  const shared = { precision: 'full', ranges: Int32Array.of(0, 1), tail: 1 } as const
+  const selfDrafter = { precision: 'full', ranges: Int32Array.of(0, 1), tail: 1 } as const
   const wrong: Record<string, unknown>[] = [
     { mode: 'fast' },
     { mode: 3 },
@@ -130,18 +130,21 @@ t.test('a generate request is checked field by field', async (t) => {
     { ngram: 1 },
     { ngramSource: [1] },
     { ngramSource: Int32Array.of(-1) },
-    { shared: undefined },
-    { shared: 5 },
-    { shared },
-    { mode: 'exact', shared },
-    { mode: 'lossless', shared, drafter: target },
-    { mode: 'lossless', shared, drafterPending: Int32Array.of(1) },
-    { mode: 'lossless', shared, target: null },
+    { selfDrafter: undefined },
+    { selfDrafter: 5 },
+    { selfDrafter },
+    { mode: 'exact', selfDrafter },
+    { mode: 'lossless', selfDrafter, draftModel: target },
+    { mode: 'lossless', selfDrafter, draftPending: Int32Array.of(1) },
+    { mode: 'lossless', selfDrafter, target: null },
     ...[{ precision: 'half' }, { tail: -1 }, { tail: 2 }, { tail: 1.5 }, { ranges: [] }].map((field) => ({
       mode: 'lossless',
-      shared: { ...shared, ...field },
+      selfDrafter: { ...selfDrafter, ...field },
     })),
-    ...[[0], [-1, 1], [1, 0], [0, 2]].map((ranges) => ({ mode: 'lossless', shared: { ...shared, ranges: Int32Array.from(ranges) } })),
+    ...[[0], [-1, 1], [1, 0], [0, 2]].map((ranges) => ({
+      mode: 'lossless',
+      selfDrafter: { ...selfDrafter, ranges: Int32Array.from(ranges) },
+    })),
     { mode: 'lossless' },
     { mode: 'exact' },
     { mode: 'rag' },
@@ -155,7 +158,7 @@ t.test('a generate request is checked field by field', async (t) => {
   }
   const run = await generate({ ...good, maxTokens: 3 })
   t.equal(run.tokens.length, 3, 'the sequence still works')
-  const drafted = await generate({ ...good, mode: 'lossless', shared, maxTokens: 3 })
+  const drafted = await generate({ ...good, mode: 'lossless', selfDrafter, maxTokens: 3 })
   t.equal(drafted.tokens.length, 3, 'also with a drafter in its cache')
   model.close()
 })

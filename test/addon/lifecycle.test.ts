@@ -55,9 +55,9 @@ t.test('cancel in the middle of an answer keeps what was committed', async (t) =
         ...greedyDefaults,
         mode: 'lossless',
         target,
-        drafter,
+        draftModel: drafter,
         targetPending: Int32Array.of(tokens[199]!),
-        drafterPending: Int32Array.of(tokens[199]!),
+        draftPending: Int32Array.of(tokens[199]!),
         maxTokens: 5000,
       },
       (more) => {

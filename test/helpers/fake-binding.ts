@@ -15,7 +15,7 @@ import type {
   NativeModel,
   NativeSequence,
   NativeStats,
-  SharedDrafter,
+  SelfDrafter,
 } from '../../lib/runtime/binding'
 import type { GpuPlace } from '../../lib/runtime/gpu/cuda'
 
@@ -231,16 +231,23 @@ export class FakeBinding implements Binding {
   generate(request: GenerateRequest, onTokens: (tokens: Int32Array) => void, onDone: Done<NativeStats>): Cancel {
     this.requests.push(request)
     const target = request.target && this.#claim(request.target)
-    const drafter = request.drafter && this.#claim(request.drafter)
+    const drafter = request.draftModel && this.#claim(request.draftModel)
     target?.tokens.push(...request.targetPending)
-    drafter?.tokens.push(...request.drafterPending)
-    const shared = target && request.shared ? selected(target.tokens, request.shared) : null
-    this.prompts.push({ target: target && [...target.tokens], drafter: drafter ? [...drafter.tokens] : shared })
-    const drafts = target !== null && (drafter !== null || shared !== null)
+    drafter?.tokens.push(...request.draftPending)
+    const self = target && request.selfDrafter ? selected(target.tokens, request.selfDrafter) : null
+    this.prompts.push({ target: target && [...target.tokens], drafter: drafter ? [...drafter.tokens] : self })
+    const drafts = target !== null && (drafter !== null || self !== null)
     const reader = (target ?? drafter)!
     const { tokens, finish } = continuation(reader.tokens, request, reader.contextTokens)
     const steps = Math.max(1, Math.ceil(tokens.length / roundTokens))
     let done = 0
+    const drafting = () => ({
+      rounds: drafts ? Math.ceil(done / roundTokens) : 0,
+      drafted: drafts ? done : 0,
+      accepted: drafts ? Math.floor(done / 2) : 0,
+      stepMs: 1,
+      acceptance: 0.5,
+    })
     const stats = (reason: NativeStats['finish']): NativeStats => ({
       rounds: Math.ceil(done / roundTokens),
       drafted: drafts ? done : 0,
@@ -255,16 +262,10 @@ export class FakeBinding implements Binding {
       roundsOnDevice: 0,
       ngramProposed: 0,
       ngramAccepted: 0,
-      // A guest beside a drafter drafts nothing.
-      byDrafter: {
-        rounds: drafts ? Math.ceil(done / roundTokens) : 0,
-        drafted: drafts ? done : 0,
-        accepted: drafts ? Math.floor(done / 2) : 0,
-        stepMs: 1,
-        acceptance: 0.5,
-      },
-      byGuest: drafter && shared ? { rounds: 0, drafted: 0, accepted: 0, stepMs: 0, acceptance: 0.7 } : null,
-      readTokens: drafter ? request.drafterPending.length : 0,
+      // Of two drafters the self-drafter drafts nothing.
+      draftModel: drafter && drafting(),
+      selfDrafter: self && (drafter ? { rounds: 0, drafted: 0, accepted: 0, stepMs: 0, acceptance: 0.7 } : drafting()),
+      readTokens: drafter ? request.draftPending.length : 0,
       readMs: 0,
       estimates: { draftStepMs: 1, verifyMs: Array(17).fill(1), acceptance: 0.5, ngramAcceptance: 0 },
       draftMs: 1,
@@ -276,7 +277,7 @@ export class FakeBinding implements Binding {
       done += part.length
       if (part.length > 0) onTokens(Int32Array.from(part))
     }
-    const sequences = [request.target, request.drafter].filter((s) => s !== null)
+    const sequences = [request.target, request.draftModel].filter((s) => s !== null)
     return this.#run(
       'generate',
       steps,
@@ -337,7 +338,7 @@ export class FakeBinding implements Binding {
 }
 
 /** What a drafter in the target's cache reads of it: whole pages. */
-function selected(tokens: readonly number[], { ranges, tail }: SharedDrafter): number[] {
+function selected(tokens: readonly number[], { ranges, tail }: SelfDrafter): number[] {
   const page = (at: number) => Math.floor(at / 64)
   if (ranges.some((at) => at < 0 || at > tail) || tail > tokens.length) throw nativeError('ERR_INVALID_ARGUMENT')
   const pages = new Set<number>()

@@ -36,8 +36,8 @@ export function pair(
   drafter: NativeSequence,
   targetTokens: readonly number[] = prompt,
   drafterTokens: readonly number[] = excerpt,
-): Pick<GenerateRequest, 'target' | 'targetPending' | 'drafter' | 'drafterPending'> {
-  return { target, targetPending: pending(targetTokens), drafter, drafterPending: pending(drafterTokens) }
+): Pick<GenerateRequest, 'target' | 'targetPending' | 'draftModel' | 'draftPending'> {
+  return { target, targetPending: pending(targetTokens), draftModel: drafter, draftPending: pending(drafterTokens) }
 }
 
 /** Fingerprint of a fresh, chunked prefill. */

@@ -110,14 +110,14 @@ class SmallKernels {
     stream_.synchronize();
     struct Mode {
       const char* called;
-      Law law;
-      bool greedy, bonus_q, keeps_q;  // decoding::plan_of
+      OutputDistribution output;
+      bool greedy, bonus_q, keeps_q;  // decoding::traits_of
     };
-    for (const Mode& mode : {Mode{"lossless, greedy", Law::kTarget, true, false, false}, Mode{"lossless", Law::kTarget, false, false, true},
-                             Mode{"exact", Law::kTransfer, false, true, true}, Mode{"paper", Law::kPaper, false, false, true}})
+    for (const Mode& mode : {Mode{"lossless, greedy", OutputDistribution::kTarget, true, false, false}, Mode{"lossless", OutputDistribution::kTarget, false, false, true},
+                             Mode{"exact", OutputDistribution::kTransfer, false, true, true}, Mode{"paper", OutputDistribution::kPaper, false, false, true}})
       for (const int rows : kKernelRows) {
         const int judged = mode.bonus_q ? rows : rows - 1;
-        const Trial trial{mode.law, mode.greedy, judged, rows, p_rows, q_rows};
+        const Trial trial{mode.output, mode.greedy, judged, rows, p_rows, q_rows};
         add(std::string("judge: ") + mode.called, rows, (rows + (mode.keeps_q ? judged : 0)) * row_bytes,
             [&](int) { judge(stream_, trial, round.get(), scratch.get()); });
       }

@@ -251,7 +251,7 @@ void CudaBackend::logits(const Matrix& output, const LinearInput& input, int row
 // ---- rounds --------------------------------------------------------------------------------------------------------------
 
 void CudaBackend::begin(const sampling::RoundRules& rules, Position position) {
-  const ragdraft_cuda_round round{int(rules.law), rules.greedy, rules.keeps_q, rules.valid, rules.seed, position,
+  const ragdraft_cuda_round round{int(rules.output), rules.greedy, rules.keeps_q, rules.valid, rules.seed, position,
                                   rules.temperature, rules.transfer, rules.plausibility};
   device_->call(&ragdraft_cuda_api::begin_round, &round);
 }

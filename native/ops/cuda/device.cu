@@ -161,7 +161,7 @@ void Device::draft(int i, const float* logits) {
 }
 
 sampling::RoundOutcome Device::judge(int judged, int rows, const float* logits, int64_t stride) {
-  const Trial trial{rules_.law, rules_.greedy, judged, rows, {logits, stride, rules_.valid}, {q_rows_, rules_.valid, rules_.valid}};
+  const Trial trial{rules_.output, rules_.greedy, judged, rows, {logits, stride, rules_.valid}, {q_rows_, rules_.valid, rules_.valid}};
   cuda::judge(stream, trial, round_.get(), round_sums_);
   stream.to_host(host_result_.get(), &round_.get()->result, sizeof(RoundResult));
   judged_.record(stream);

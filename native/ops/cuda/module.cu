@@ -254,7 +254,7 @@ int attention_scratch(const ragdraft_cuda_kv* kv, int heads, int rows, int spans
 
 int begin_round(Handle* device, const ragdraft_cuda_round* round, Report* error) {
   return guarded(device, error, [&] {
-    const sampling::RoundRules rules{sampling::Law(round->law), round->greedy != 0, round->keeps_q != 0, round->valid,
+    const sampling::RoundRules rules{sampling::OutputDistribution(round->output), round->greedy != 0, round->keeps_q != 0, round->valid,
                            round->seed, round->temperature, round->transfer, round->plausibility};
     device->begin_round(rules, round->position);
   });

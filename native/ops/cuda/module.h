@@ -84,7 +84,7 @@ typedef struct ragdraft_cuda_kv {
 
 /* sampling::RoundRules, and the round's position. */
 typedef struct ragdraft_cuda_round {
-  int law; /* sampling::Law */
+  int output; /* sampling::OutputDistribution */
   int greedy, keeps_q, valid;
   uint64_t seed;
   int32_t position;

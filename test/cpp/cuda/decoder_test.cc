@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "cuda_model_fixture.h"
-#include "runtime/sequence_model.h"
+#include "runtime/sequence_language_model.h"
 #include "tap.h"
 #include "tier.h"
 
@@ -60,19 +60,18 @@ class Answers {
   Answer write(decoding::DecodeParams params, Drafts drafts, sampling::Rounds* rounds) {
     params.max_tokens = kAnswerTokens;
     params.rounds = rounds;
-    params.shared_cache = drafts == Drafts::kInItsCache;
     const auto session = [](const Model& model, ops::Precision precision) {
-      return std::make_unique<runtime::Session>(model, std::make_unique<kv::Sequence>(model->cache(kv::KvType::kBF16), 256), precision);
+      return std::make_unique<runtime::ModelSequence>(model, std::make_unique<kv::Sequence>(model->cache(kv::KvType::kBF16), 256), precision);
     };
     const Model& drafting = drafts == Drafts::kByAnother ? small_device : device;
     const auto target = session(device, ops::Precision::kFull), drafter = session(drafting, ops::Precision::kDraft);
     const std::atomic<bool> never{false};
     kv::Selection all({}, 0);
-    runtime::SequenceModel target_model(*target, never), own(*drafter, never), guest(*target, never, ops::Precision::kDraft, &all);
-    decoding::LanguageModel* const drafter_model =
-        drafts == Drafts::kNone ? nullptr : drafts == Drafts::kInItsCache ? static_cast<decoding::LanguageModel*>(&guest) : &own;
-    const bool prompted = drafts == Drafts::kByItself || drafts == Drafts::kByAnother;
-    decoding::Decoder decoder(&target_model, prompt_, drafter_model, prompted ? chunks_ : Tokens{}, params);
+    runtime::SequenceLanguageModel target_model(*target, never), draft_model(*drafter, never);
+    runtime::SequenceLanguageModel self_drafter(*target, never, ops::Precision::kDraft, &all);
+    const bool by_model = drafts == Drafts::kByItself || drafts == Drafts::kByAnother;
+    decoding::Decoder decoder(&target_model, prompt_, by_model ? &draft_model : nullptr, by_model ? chunks_ : Tokens{}, params,
+                              drafts == Drafts::kInItsCache ? &self_drafter : nullptr);
     Answer answer;
     while (decoder.finish() == decoding::Finish::kNone) {
       try {
@@ -121,13 +120,13 @@ TEST("texts and caches of rounds on the device are those of the host's rounds: e
           if (!tier::full() && (length == 0 || greedy != (temperature == 0))) continue;
           const decoding::DecodeParams params = params_of(mode, length, temperature);
           Counted rounds(*answers.backend->rounds());
-          const Answer together = answers.write(params, drafts, &rounds), expected = answers.write(params, drafts, nullptr);
+          const Answer on_device = answers.write(params, drafts, &rounds), expected = answers.write(params, drafts, nullptr);
           const std::string what = "mode " + std::to_string(int(mode)) + ", drafts " + std::to_string(int(drafts)) + ", length " +
                                    std::to_string(length) + ", T " + std::to_string(temperature);
-          CHECK_MSG(together.tokens == expected.tokens && together.cache == expected.cache, what);
-          CHECK_MSG(together.stats.accepted_by_position == expected.stats.accepted_by_position, what);
-          CHECK_MSG(rounds.judgements == together.stats.rounds && rounds.timed, what);
-          CHECK_MSG(together.stats.rounds_on_device == together.stats.rounds && expected.stats.rounds_on_device == 0, what);
+          CHECK_MSG(on_device.tokens == expected.tokens && on_device.cache == expected.cache, what);
+          CHECK_MSG(on_device.stats.accepted_by_position == expected.stats.accepted_by_position, what);
+          CHECK_MSG(rounds.judgements == on_device.stats.rounds && rounds.timed, what);
+          CHECK_MSG(on_device.stats.rounds_on_device == on_device.stats.rounds && expected.stats.rounds_on_device == 0, what);
         }
     }
 }

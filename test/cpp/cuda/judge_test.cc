@@ -6,7 +6,7 @@
 
 #include "chi_square.h"
 #include "data_seed.h"
-#include "reference_law.h"
+#include "reference_distribution.h"
 #include "round_fixture.h"
 #include "tap.h"
 
@@ -39,7 +39,7 @@ class Cases {
     c.valid = valid;
     c.padding = int(random_() % 40);
     c.drafts = drafts;
-    c.bonus = !c.plan().bonus_q;
+    c.bonus = !c.traits().bonus_q;
     const double spread = pick({0, 1, 3, 6}), distance = pick({0, 0.1, 0.5, 3});
     const bool ties = random_() % 3 == 0, strange = random_() % 4 == 0;
     for (int r = 0; r < c.rows(); r++) {
@@ -96,7 +96,7 @@ constexpr Mode kDraftingModes[] = {Mode::kLossless, Mode::kExact, Mode::kPaper};
 
 }  // namespace
 
-TEST("drafts, what stands of them and the last token are the host's: every law, greedy and sampled, vocabularies of one chunk") {
+TEST("drafts, what stands of them and the last token are the host's: every distribution, greedy and sampled, vocabularies of one chunk") {
   Cases cases(1);
   std::mt19937 random(testing::seeded(2));
   for (int i = 0; i < 20; i++)
@@ -155,7 +155,7 @@ TEST("a row without a finite number, or with an infinite one, gives token -1 whe
       c.params.plausibility = 0.1;
       c.params.transfer = 10;
       c.q.assign(3, std::vector<float>(100, 0));
-      c.p.assign(size_t(c.rows()), c.q[0]);  // equal laws: every draft stands
+      c.p.assign(size_t(c.rows()), c.q[0]);  // equal distributions: every draft stands
       RoundCase no_q = c, no_p = c, no_bonus = c;
       no_q.q[1].assign(100, bad);
       RoundResult result = DeviceRound(no_q).run(3);
@@ -181,7 +181,7 @@ TEST("a row without a finite number, or with an infinite one, gives token -1 whe
 
 namespace {
 
-// Tokens that positions under one law have given, of rounds with equal rows: every judged position until the first rejection.
+// Tokens that positions under one distribution have given, of rounds with equal rows: every judged position until the first rejection.
 std::vector<int64_t> sample(const RoundCase& c, int rounds) {
   std::vector<int64_t> seen(size_t(c.valid));
   DeviceRound device(c);
@@ -197,14 +197,14 @@ reference::Row distribution(const std::vector<float>& logits, const RoundCase& c
   return reference::distribution(reference::Row(logits.begin(), logits.end()), c.params.sampling);
 }
 
-reference::Row law_of(const RoundCase& c) {
+reference::Row distribution_of(const RoundCase& c) {
   const reference::Row p = distribution(c.p[0], c), q = distribution(c.q[0], c);
   if (c.params.mode == Mode::kLossless) return p;
   const reference::Row p_hat = reference::transfer(p, q, c.params.transfer, c.params.plausibility);
   return c.params.mode == Mode::kExact ? p_hat : reference::paper(p, q, p_hat);
 }
 
-RoundCase law_case(Mode mode) {
+RoundCase distribution_case(Mode mode) {
   RoundCase c;
   c.params.mode = mode;
   c.params.sampling.temperature = 0.9;
@@ -212,7 +212,7 @@ RoundCase law_case(Mode mode) {
   c.valid = 6;
   c.padding = 2;
   c.drafts = 3;
-  c.bonus = !c.plan().bonus_q;
+  c.bonus = !c.traits().bonus_q;
   c.p.assign(size_t(c.rows()), {1.0f, 0.2f, -0.7f, 1.3f, -2.0f, 0.4f});
   c.q.assign(3, {0.1f, 1.1f, -0.4f, 1.2f, -0.5f, -1.0f});
   return c;
@@ -223,19 +223,19 @@ constexpr double kAccepted = 1e-4;  // p-value; the seeds are fixed
 
 }  // namespace
 
-TEST("judged positions follow the closed form of their law, and no other one") {
+TEST("judged positions follow the closed form of their distribution, and no other one") {
   for (const Mode mode : kDraftingModes) {
-    const std::vector<int64_t> seen = sample(law_case(mode), kRounds);
-    for (const Mode law : kDraftingModes) {
-      const double p = chi_square::test(seen, law_of(law_case(law)));
-      CHECK_MSG(mode == law ? p > kAccepted : p < kAccepted,
-                "mode " + std::to_string(int(mode)) + ", law of " + std::to_string(int(law)) + ", p-value " + std::to_string(p));
+    const std::vector<int64_t> seen = sample(distribution_case(mode), kRounds);
+    for (const Mode distribution : kDraftingModes) {
+      const double p = chi_square::test(seen, distribution_of(distribution_case(distribution)));
+      CHECK_MSG(mode == distribution ? p > kAccepted : p < kAccepted,
+                "mode " + std::to_string(int(mode)) + ", distribution of " + std::to_string(int(distribution)) + ", p-value " + std::to_string(p));
     }
   }
 }
 
 TEST("drafts follow q, and the token of a plain step p") {
-  RoundCase c = law_case(Mode::kLossless);
+  RoundCase c = distribution_case(Mode::kLossless);
   std::vector<int64_t> drafts(6), tokens(6);
   DeviceRound device(c);
   for (int r = 0; r < 200; r++) {

@@ -28,7 +28,7 @@ struct RoundCase {
   std::vector<std::vector<float>> p;  // [drafts + bonus][valid]
   std::vector<std::vector<float>> q;  // [drafts][valid]
 
-  ragdraft::decoding::Plan plan() const { return plan_of(params); }
+  ragdraft::decoding::ModeTraits traits() const { return traits_of(params); }
   int rows() const { return drafts + (bonus ? 1 : 0); }
   size_t stride() const { return size_t(valid + padding); }
   std::vector<float> dense(const std::vector<std::vector<float>>& rows) const {
@@ -70,11 +70,11 @@ struct HostRound {
 
 inline HostRound on_host(const RoundCase& c) {
   using namespace ragdraft::decoding;
-  const Plan plan = c.plan();
+  const ModeTraits traits = c.traits();
   const RowRules rules(c.params, c.valid);
   PreparedModel target(int(c.stride()), c.dense(c.p)), drafting(int(c.stride()), c.dense(c.q));
-  Drafter drafter(Lane(drafting, {0}), rules, c.params, c.drafts, plan.keeps_q);
-  Verifier verifier(Lane(target, {0}), rules, c.params, plan.law, c.drafts);
+  Drafter drafter(SequenceState(drafting, {0}), rules, c.params, c.drafts, traits.keeps_q);
+  Verifier verifier(SequenceState(target, {0}), rules, c.params, traits.output, c.drafts);
   std::vector<TokenId> text(size_t(c.position), 0);
   drafter.begin(text);
   drafter.write(c.drafts, text);
@@ -85,7 +85,7 @@ inline HostRound on_host(const RoundCase& c) {
   const auto before = [&](int i) { return all.first(size_t(c.position + i)); };
   for (; result.accepted < c.drafts; result.accepted++) {
     const int i = result.accepted;
-    const auto verdict = verifier.judge(i, result.drafts[size_t(i)], plan.keeps_q ? drafter.q(i) : std::span<const float>(), before(i));
+    const auto verdict = verifier.judge(i, result.drafts[size_t(i)], traits.keeps_q ? drafter.q(i) : std::span<const float>(), before(i));
     if (verdict.accepted) continue;
     result.token = verdict.token;
     return result;
@@ -107,7 +107,7 @@ class DeviceRound {
   RoundResult run(uint64_t seed) {
     using namespace ragdraft::ops::cuda;
     const auto& params = case_.params;
-    const auto plan = case_.plan();
+    const auto traits = case_.traits();
     const bool greedy = params.sampling.temperature == 0;
     Round round{};
     round.seed = seed;
@@ -121,8 +121,8 @@ class DeviceRound {
     const auto rows = [&](const DeviceArray<float>& values, int first) {
       return LogitRows{values.get() + first * stride, stride, case_.valid};
     };
-    for (int i = 0; i < case_.drafts; i++) draft(stream, rows(q_, i), {greedy, plan.keeps_q}, round_.get(), i, scratch_.get());
-    const Trial trial{ragdraft::sampling::Law(int(plan.law)), greedy, case_.drafts, case_.rows(), rows(p_, 0), rows(q_, 0)};
+    for (int i = 0; i < case_.drafts; i++) draft(stream, rows(q_, i), {greedy, traits.keeps_q}, round_.get(), i, scratch_.get());
+    const Trial trial{ragdraft::sampling::OutputDistribution(int(traits.output)), greedy, case_.drafts, case_.rows(), rows(p_, 0), rows(q_, 0)};
     judge(stream, trial, round_.get(), scratch_.get());
     return round_.read(stream)[0].result;
   }

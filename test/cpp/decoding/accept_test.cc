@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "chi_square.h"
-#include "random_laws.h"
+#include "random_distributions.h"
 #include "decoding/transfer.h"
 #include "tap.h"
 
@@ -13,8 +13,8 @@ using reference::Row;
 
 namespace {
 
-// The law of the emitted token in closed form: over all drafts x ~ q, accepted or replaced.
-Row output_law(const Row& q, const Row& target) {
+// The distribution of the emitted token in closed form: over all drafts x ~ q, accepted or replaced.
+Row output_distribution(const Row& q, const Row& target) {
   Row out(q.size()), rest(q.size());
   double rejected = 0;
   for (size_t x = 0; x < q.size(); x++) {
@@ -40,14 +40,14 @@ TEST("accept and residual give exactly p (lossless), p_hat (exact) and pi (paper
   std::mt19937_64 random(11);
   double lossless = 0, exact = 0, paper = 0;
   for (int i = 0; i < 10000; i++) {
-    const auto c = random_laws::next(random);
-    Row law(c.p.size());
-    lossless = std::max(lossless, reference::total_variation(output_law(c.q, c.p), c.p));
-    transfer<double>(c.p, c.q, {c.eta, c.plausibility}, law);
+    const auto c = random_distributions::next(random);
+    Row distribution(c.p.size());
+    lossless = std::max(lossless, reference::total_variation(output_distribution(c.q, c.p), c.p));
+    transfer<double>(c.p, c.q, {c.eta, c.plausibility}, distribution);
     const Row p_hat = reference::transfer(c.p, c.q, c.eta, c.plausibility);
-    exact = std::max(exact, reference::total_variation(output_law(c.q, law), p_hat));
-    paper_law<double>(c.p, c.q, law);
-    paper = std::max(paper, reference::total_variation(output_law(c.q, law), reference::paper(c.p, c.q, p_hat)));
+    exact = std::max(exact, reference::total_variation(output_distribution(c.q, distribution), p_hat));
+    paper_distribution<double>(c.p, c.q, distribution);
+    paper = std::max(paper, reference::total_variation(output_distribution(c.q, distribution), reference::paper(c.p, c.q, p_hat)));
   }
   CHECK_MSG(lossless < 1e-12, std::to_string(lossless));
   CHECK_MSG(exact < 1e-12, std::to_string(exact));
@@ -58,10 +58,10 @@ TEST("the published rule samples the very pi that paper mode targets, and paper 
   std::mt19937_64 random(12);
   double worst = 0, worst_acceptance = 0, published_from_p = 0;
   for (int i = 0; i < 10000; i++) {
-    const auto c = random_laws::next(random);
+    const auto c = random_distributions::next(random);
     const Row p_hat = reference::transfer(c.p, c.q, c.eta, c.plausibility);
     Row pi = p_hat, published(c.p.size()), rest(c.p.size());
-    paper_law<double>(c.p, c.q, pi);
+    paper_distribution<double>(c.p, c.q, pi);
     double beta = 0;
     for (size_t x = 0; x < pi.size(); x++) {
       published[x] = std::min(c.q[x], p_hat[x]);  // accept with min(1, p_hat / q)

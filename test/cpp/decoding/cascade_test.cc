@@ -4,7 +4,7 @@
 #include "chi_square.h"
 #include "decoder_fixture.h"
 #include "tier.h"
-#include "reference_law.h"
+#include "reference_distribution.h"
 #include "decoding/drafter.h"
 
 using namespace ragdraft;
@@ -110,7 +110,7 @@ TEST("n-grams that the target checks alone leave the sampled text of plain decod
             std::to_string(rounds) + " rounds, " + std::to_string(accepted) + " of " + std::to_string(proposed));
 }
 
-TEST("drafts of the batched pass follow q: the law of pairs, token for token what one-by-one drafting writes") {
+TEST("drafts of the batched pass follow q: the distribution of pairs, token for token what one-by-one drafting writes") {
   const Table table{.vocab = 6, .disagreement = 0.7f};
   DecodeParams params;
   params.sampling.temperature = 1.2;
@@ -123,13 +123,13 @@ TEST("drafts of the batched pass follow q: the law of pairs, token for token wha
     params.seed = uint64_t(run) * 77 + 1;
     const auto draft = [&](bool check) {
       table::Model model(table, {3, 0});
-      decoding::Drafter drafter(decoding::Lane(model, {2}), rules, params, 4, true);
+      decoding::Drafter drafter(decoding::SequenceState(model, {2}), rules, params, 4, true);
       Tokens text;
       drafter.begin(text);
       if (check) drafter.check(proposal, text);
       const size_t checked = text.size();
       drafter.write(3, text);
-      drafter.lane().commit({}, 0);
+      drafter.sequence().commit({}, 0);
       CHECK(model.cache() == (Tokens{3, 0, 2}));
       if (check) CHECK(checked == (text[0] != 1 ? 1u : text[1] != 4 ? 2u : 3u));
       return text;
@@ -142,12 +142,12 @@ TEST("drafts of the batched pass follow q: the law of pairs, token for token wha
   const auto q = [&](Tokens history) {
     return reference::distribution(reference::penalize(table.logits(history), {}, params.sampling), params.sampling);
   };
-  std::vector<double> law(36);
+  std::vector<double> distribution(36);
   for (TokenId a = 0; a < 6; a++) {
-    for (TokenId b = 0; b < 6; b++) law[size_t(a * 6 + b)] = q(prompt)[size_t(a)] * q({3, 0, 2, a})[size_t(b)];
+    for (TokenId b = 0; b < 6; b++) distribution[size_t(a * 6 + b)] = q(prompt)[size_t(a)] * q({3, 0, 2, a})[size_t(b)];
   }
-  CHECK(chi_square::test(seen, law) > 1e-4);
-  std::vector<double> wrong = law;
+  CHECK(chi_square::test(seen, distribution) > 1e-4);
+  std::vector<double> wrong = distribution;
   std::swap(wrong[6], wrong[13]);
   CHECK(chi_square::test(seen, wrong) < 1e-4);
   CHECK(std::fabs(double(first_stood) / kRuns - q(prompt)[1]) < 0.015);  // a proposal stands with probability q of it

@@ -53,13 +53,13 @@ TEST("nothing is drafted after a drafted stop token") {
 TEST("a full target cache ends the answer with kContext after the same tokens, whatever the draft length") {
   for (const Mode mode : {Mode::kPlain, Mode::kLossless, Mode::kExact, Mode::kPaper}) {
     const Tokens full = run(kDrafters[1], greedy(mode, 0)).answer;
-    for (const int room : {-1, 0, 1, 2, 7, 20}) {  // beyond the prompt
+    for (const int capacity : {-1, 0, 1, 2, 7, 20}) {  // beyond the prompt
       for (const int length : kAllLengths) {
         Setup setup = kDrafters[1];
-        setup.target_max = int(setup.target_prompt.size()) + room;
+        setup.target_max = int(setup.target_prompt.size()) + capacity;
         const Result result = run(setup, greedy(mode, length));
         CHECK(result.finish == Finish::kContext);
-        CHECK(result.answer == Tokens(full.begin(), full.begin() + room + 1));
+        CHECK(result.answer == Tokens(full.begin(), full.begin() + capacity + 1));
       }
     }
   }
@@ -68,14 +68,14 @@ TEST("a full target cache ends the answer with kContext after the same tokens, w
 TEST("a full drafter cache ends modes that need q, while lossless goes on without drafts") {
   const Tokens plain = run(kDrafters[1], greedy(Mode::kPlain, 0)).answer;
   const Tokens exact = run(kDrafters[1], greedy(Mode::kExact, 0)).answer;
-  for (const int room : {-1, 0, 1, 2, 7, 20}) {
+  for (const int capacity : {-1, 0, 1, 2, 7, 20}) {
     for (const int length : kAllLengths) {
       Setup setup = kDrafters[1];
-      setup.drafter_max = int(setup.drafter_prompt.size()) + room;
+      setup.drafter_max = int(setup.drafter_prompt.size()) + capacity;
       const Result lossless = run(setup, greedy(Mode::kLossless, length));
       CHECK(lossless.finish == Finish::kLength && lossless.answer == plain);
       const Result needs_q = run(setup, greedy(Mode::kExact, length));
-      CHECK(needs_q.finish == Finish::kContext && needs_q.answer == Tokens(exact.begin(), exact.begin() + room + 1));
+      CHECK(needs_q.finish == Finish::kContext && needs_q.answer == Tokens(exact.begin(), exact.begin() + capacity + 1));
       CHECK(run(setup, sampled(Mode::kExact, length, 3)).finish == Finish::kContext);
       CHECK(run(setup, sampled(Mode::kPaper, length, 3)).finish == (length == 0 ? Finish::kLength : Finish::kContext));
       CHECK(run(setup, greedy(Mode::kRag, length)).finish == Finish::kContext);
@@ -83,12 +83,12 @@ TEST("a full drafter cache ends modes that need q, while lossless goes on withou
   }
 }
 
-TEST("drafts use a cache up to its last token: the last draft needs no room in lossless, but in exact") {
-  for (const int room : {0, 1, 2}) {
+TEST("drafts use a cache up to its last token: the last draft takes no place in lossless, but in exact") {
+  for (const int capacity : {0, 1, 2}) {
     Setup setup = kDrafters[0];
-    setup.drafter_max = int(setup.drafter_prompt.size()) + room;
-    CHECK(run(setup, greedy(Mode::kLossless, 8)).stats.drafted == room + 1);
-    CHECK(run(setup, greedy(Mode::kExact, 8)).stats.drafted == room);
+    setup.drafter_max = int(setup.drafter_prompt.size()) + capacity;
+    CHECK(run(setup, greedy(Mode::kLossless, 8)).stats.drafted == capacity + 1);
+    CHECK(run(setup, greedy(Mode::kExact, 8)).stats.drafted == capacity);
   }
 }
 

@@ -12,27 +12,27 @@ using decoding::CostModel;
 
 namespace {
 
-// In the target's cache, at a pass's cost of its own.
-class TimedGuest : public table::Guest {
+// A self-drafter whose passes cost what they should.
+class TimedSelfDrafter : public table::SelfDrafter {
  public:
-  TimedGuest(const Table& table, table::Model& host, double pass_ms) : Guest(table, host), host_(host), pass_ms_(pass_ms) {}
+  TimedSelfDrafter(const Table& table, table::Model& target, double pass_ms) : SelfDrafter(table, target), target_(target), pass_ms_(pass_ms) {}
   void forward(std::span<const TokenId> tokens, int logit_rows, float* logits) override {
-    std::swap(host_.pass_ms, pass_ms_);
-    Guest::forward(tokens, logit_rows, logits);
-    std::swap(host_.pass_ms, pass_ms_);
+    std::swap(target_.pass_ms, pass_ms_);
+    SelfDrafter::forward(tokens, logit_rows, logits);
+    std::swap(target_.pass_ms, pass_ms_);
   }
 
  private:
-  table::Model& host_;
+  table::Model& target_;
   double pass_ms_;
 };
 
 constexpr float kTwin = 0, kStranger = 50;  // disagreement
 
 struct Machine {
-  float drafter = kTwin, guest = kTwin;
-  bool with_guest = false;
-  double drafter_ms = 1, guest_ms = 5.5, row_ms = 0.01;  // a plain step takes 10
+  float drafter = kTwin, self_drafter = kTwin;
+  bool with_self_drafter = false;
+  double drafter_ms = 1, self_ms = 5.5, row_ms = 0.01;  // a plain step takes 10
   int prompt = 2000;                                     // tokens of the drafter's prompt
   int fail_in_drafter_passes = -1;
 };
@@ -58,16 +58,16 @@ Answer answer(const Machine& machine, Mode mode, int tokens, const std::shared_p
   target.pass_ms = 10 - machine.row_ms;
   drafter.pass_ms = machine.drafter_ms;
   drafter.fail_in_passes = machine.fail_in_drafter_passes;
-  TimedGuest guest(table_of(machine.guest), target, machine.guest_ms);
+  TimedSelfDrafter self_drafter(table_of(machine.self_drafter), target, machine.self_ms);
   DecodeParams params = seed > 0 ? sampled(mode, -1, seed, tokens) : greedy(mode, -1, tokens);
   params.ngram = false;
   params.costs = costs;
-  params.draft_share = machine.drafter_ms / 10;
-  params.guest_share = machine.guest_ms / 10;
+  params.draft_model_share = machine.drafter_ms / 10;
+  params.self_drafter_share = machine.self_ms / 10;
   params.read_ms = machine.row_ms;
   params.now_ms = [&] { return clock_ms; };
   Decoder decoder(&target, {2}, mode == Mode::kPlain ? nullptr : &drafter, mode == Mode::kPlain ? Tokens{} : prompt, params,
-                  machine.with_guest && mode == Mode::kLossless ? &guest : nullptr);
+                  machine.with_self_drafter && mode == Mode::kLossless ? &self_drafter : nullptr);
   Answer result;
   while (decoder.finish() == Finish::kNone) {
     try {
@@ -96,10 +96,10 @@ double plain_ms(int tokens) { return 10.0 * tokens; }
 
 TEST("the first token waits for no drafter's prompt, and the answer is plain's whether or not it is read") {
   int read = 0, unread = 0;
-  for (const bool with_guest : {false, true}) {
+  for (const bool with_self_drafter : {false, true}) {
     for (const float disagreement : {kTwin, 0.5f, kStranger}) {
       for (const double row_ms : {0.001, 0.05, 1.0}) {
-        const Machine machine{.drafter = disagreement, .guest = 1, .with_guest = with_guest, .row_ms = row_ms};
+        const Machine machine{.drafter = disagreement, .self_drafter = 1, .with_self_drafter = with_self_drafter, .row_ms = row_ms};
         auto costs = std::make_shared<CostModel>();
         const Tokens want = answer(machine, Mode::kPlain, 400, nullptr).tokens;
         for (int question = 0; question < 3; question++) {
@@ -109,7 +109,7 @@ TEST("the first token waits for no drafter's prompt, and the answer is plain's w
           (got.stats.read_tokens >= 2000 ? read : unread)++;
         }
         const Answer exact = answer(Machine{.drafter = disagreement, .row_ms = row_ms}, Mode::kExact, 5, nullptr);
-        CHECK(exact.drafter_rows_at_first >= 2000 && exact.stats.read_tokens == 0);  // the law needs it
+        CHECK(exact.drafter_rows_at_first >= 2000 && exact.stats.read_tokens == 0);  // the mode needs q
       }
     }
   }
@@ -117,12 +117,12 @@ TEST("the first token waits for no drafter's prompt, and the answer is plain's w
 }
 
 TEST("a session with a second drafter keeps .97 of plain decoding's speed, however useless the drafter and long its prompt") {
-  for (const bool with_guest : {false, true}) {
+  for (const bool with_self_drafter : {false, true}) {
     for (const double row_ms : {0.001, 0.01, 0.05, 0.3}) {
       for (const double drafter_ms : {0.5, 2.0, 8.0}) {
         for (const int tokens : {50, 300, 2000}) {
           const Machine machine{
-              .drafter = kStranger, .guest = kStranger, .with_guest = with_guest, .drafter_ms = drafter_ms, .row_ms = row_ms};
+              .drafter = kStranger, .self_drafter = kStranger, .with_self_drafter = with_self_drafter, .drafter_ms = drafter_ms, .row_ms = row_ms};
           auto costs = std::make_shared<CostModel>();
           double ms = 0;
           int64_t accepted = 0, drafted = 0;
@@ -148,7 +148,7 @@ TEST("a prompt is read where it pays: late in the first long answer, early in th
   const Answer first = answer(cheap, Mode::kLossless, 600, costs), second = answer(cheap, Mode::kLossless, 600, costs);
   CHECK(first.stats.read_tokens >= 2000 && second.stats.read_tokens >= 2000);
   CHECK_MSG(first.ms < 0.6 * plain_ms(600) && second.ms < first.ms, std::to_string(first.ms) + ", then " + std::to_string(second.ms));
-  CHECK(first.stats.by_drafter.rounds > 0 && first.stats.by_drafter.accepted == first.stats.accepted && first.stats.by_guest.rounds == 0);
+  CHECK(first.stats.draft_model.rounds > 0 && first.stats.draft_model.accepted == first.stats.accepted && first.stats.self_drafter.rounds == 0);
 
   const Machine dear{.row_ms = 1};  // 200 plain steps
   costs = std::make_shared<CostModel>();
@@ -161,44 +161,44 @@ TEST("of two drafters the one that is faster drafts: by what its steps cost, wha
     std::array<double, 2> rounds{};  // of the third answer
     for (int question = 0; question < 3; question++) {
       const Answer got = answer(machine, Mode::kLossless, 400, costs);
-      const double all = double(got.stats.by_drafter.rounds + got.stats.by_guest.rounds);
-      rounds = {double(got.stats.by_drafter.rounds) / all, double(got.stats.by_guest.rounds) / all};
+      const double all = double(got.stats.draft_model.rounds + got.stats.self_drafter.rounds);
+      rounds = {double(got.stats.draft_model.rounds) / all, double(got.stats.self_drafter.rounds) / all};
       CHECK(all > 10);
     }
     return rounds;
   };
-  Machine machine{.with_guest = true};
+  Machine machine{.with_self_drafter = true};
   CHECK(shares(machine)[0] > 0.6);  // equally right, a fifth of the cost: all rounds but those that go by while its prompt is read
   machine.drafter = kStranger;
   CHECK(shares(machine)[1] > 0.9);  // cheap and wrong
-  machine = {.guest = kStranger, .with_guest = true};
+  machine = {.self_drafter = kStranger, .with_self_drafter = true};
   CHECK(shares(machine)[0] > 0.8);
-  machine = {.with_guest = true, .row_ms = 1};  // its prompt takes as long as 200 tokens
+  machine = {.with_self_drafter = true, .row_ms = 1};  // its prompt takes as long as 200 tokens
   machine.drafter_ms = 1;
   CHECK(shares(machine)[1] == 1);
 }
 
 TEST("sampled answers with two drafters are whole, and passes that fail while a prompt is read leave the committed state") {
-  const Machine machine{.drafter = 0.4f, .guest = 0.8f, .with_guest = true, .row_ms = 0.01};
+  const Machine machine{.drafter = 0.4f, .self_drafter = 0.8f, .with_self_drafter = true, .row_ms = 0.01};
   for (uint64_t seed = 1; seed <= 5; seed++) {
     auto costs = std::make_shared<CostModel>();
     for (int question = 0; question < 2; question++) CHECK(answer(machine, Mode::kLossless, 300, costs, seed).tokens.size() == 300);
   }
   const Tokens want = answer(machine, Mode::kPlain, 300, nullptr).tokens;
   for (int fail_after = 0; fail_after < 12; fail_after++) {
-    for (const bool with_guest : {false, true}) {
+    for (const bool with_self_drafter : {false, true}) {
       Machine failing = machine;
-      failing.with_guest = with_guest;
+      failing.with_self_drafter = with_self_drafter;
       failing.fail_in_drafter_passes = fail_after;
       CHECK(answer(failing, Mode::kLossless, 300, std::make_shared<CostModel>()).tokens == want);
     }
   }
 }
 
-TEST("a guest beside a drafter is refused where lengths are fixed, the law needs the drafter, or there is no drafter") {
+TEST("a self-drafter and a draft model are refused where lengths are fixed or the mode needs q, and a self-drafter is in mode plain") {
   table::Model target(table_of(0), {0}), drafter(table_of(0), {0});
-  table::Guest guest(table_of(0), target);
-  const auto open = [&](DecodeParams params) { Decoder(&target, {2}, params.mode == Mode::kPlain ? nullptr : &drafter, {2}, params, &guest); };
+  table::SelfDrafter self_drafter(table_of(0), target);
+  const auto open = [&](DecodeParams params) { Decoder(&target, {2}, params.mode == Mode::kPlain ? nullptr : &drafter, {2}, params, &self_drafter); };
   CHECK_THROWS(kInvalidArgument, open(greedy(Mode::kLossless, 4)));
   CHECK_THROWS(kInvalidArgument, open(greedy(Mode::kExact, -1)));
   CHECK_THROWS(kInvalidArgument, open(greedy(Mode::kPlain, -1)));

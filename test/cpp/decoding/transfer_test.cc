@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "random_laws.h"
+#include "random_distributions.h"
 #include "sampling/sampler.h"
 #include "tap.h"
 
@@ -16,7 +16,7 @@ constexpr int kCases = 10000;
 
 double sum(const Row& row) { return std::accumulate(row.begin(), row.end(), 0.0); }
 
-Row p_hat_of(const random_laws::Case& c) {
+Row p_hat_of(const random_distributions::Case& c) {
   Row out(c.p.size());
   transfer<double>(c.p, c.q, {c.eta, c.plausibility}, out);
   return out;
@@ -28,7 +28,7 @@ TEST("p_hat equals p * exp(eta * (q - p)) / Z with the plausibility mask in 10,0
   std::mt19937_64 random(1);
   double worst = 0, worst_sum = 0;
   for (int i = 0; i < kCases; i++) {
-    const auto c = random_laws::next(random);
+    const auto c = random_distributions::next(random);
     const Row got = p_hat_of(c);
     worst = std::max(worst, reference::total_variation(got, reference::transfer(c.p, c.q, c.eta, c.plausibility)));
     worst_sum = std::max(worst_sum, std::fabs(sum(got) - 1));
@@ -41,16 +41,16 @@ TEST("decoding's float rows give the same p_hat and pi to float precision") {
   std::mt19937_64 random(2);
   double worst = 0;
   for (int i = 0; i < kCases; i++) {
-    auto c = random_laws::next(random);
+    auto c = random_distributions::next(random);
     c.eta = std::min(c.eta, 50.0);
-    std::vector<float> p(c.p.begin(), c.p.end()), q(c.q.begin(), c.q.end()), law(p.size());
-    transfer<float>(p, q, {c.eta, c.plausibility}, law);
+    std::vector<float> p(c.p.begin(), c.p.end()), q(c.q.begin(), c.q.end()), distribution(p.size());
+    transfer<float>(p, q, {c.eta, c.plausibility}, distribution);
     // The mask compares q with a share of its maximum: the reference must look at the same rounded rows.
     const Row rounded_p(p.begin(), p.end()), rounded_q(q.begin(), q.end());
     const Row want = reference::transfer(rounded_p, rounded_q, c.eta, c.plausibility);
-    worst = std::max(worst, reference::total_variation(Row(law.begin(), law.end()), want));
-    paper_law<float>(p, q, law);
-    worst = std::max(worst, std::fabs(sum(Row(law.begin(), law.end())) - 1));
+    worst = std::max(worst, reference::total_variation(Row(distribution.begin(), distribution.end()), want));
+    paper_distribution<float>(p, q, distribution);
+    worst = std::max(worst, std::fabs(sum(Row(distribution.begin(), distribution.end())) - 1));
   }
   CHECK_MSG(worst < 2e-6, std::to_string(worst));
 }
@@ -85,10 +85,10 @@ TEST("pi is its definition, covers min(q, p_hat), sums to 1, and TV(pi, p) is N,
   std::mt19937_64 random(3);
   double worst = 0, worst_cover = 0, worst_variation = 0, worst_bound = 0;
   for (int i = 0; i < kCases; i++) {
-    const auto c = random_laws::next(random);
+    const auto c = random_distributions::next(random);
     const Row p_hat = p_hat_of(c);
     Row pi = p_hat;
-    paper_law<double>(c.p, c.q, pi);
+    paper_distribution<double>(c.p, c.q, pi);
     worst = std::max({worst, reference::total_variation(pi, reference::paper(c.p, c.q, p_hat)), std::fabs(sum(pi) - 1)});
     double overshoot = 0;
     for (size_t v = 0; v < pi.size(); v++) {
@@ -107,10 +107,10 @@ TEST("pi is its definition, covers min(q, p_hat), sums to 1, and TV(pi, p) is N,
 
 TEST("the documented example overshoots: p = (.4, .6), q = (.8, .2), eta = 10 gives p_hat = (.9995, .0005) and pi = q") {
   const Row p{0.4, 0.6}, q{0.8, 0.2};
-  Row law = p_hat_of({p, q, 10, 0.1});
-  CHECK(std::fabs(law[0] - 0.9995) < 5e-5);
-  paper_law<double>(p, q, law);
-  CHECK(std::fabs(law[0] - 0.8) < 1e-12 && std::fabs(law[1] - 0.2) < 1e-12);
+  Row distribution = p_hat_of({p, q, 10, 0.1});
+  CHECK(std::fabs(distribution[0] - 0.9995) < 5e-5);
+  paper_distribution<double>(p, q, distribution);
+  CHECK(std::fabs(distribution[0] - 0.8) < 1e-12 && std::fabs(distribution[1] - 0.2) < 1e-12);
 }
 
 TEST("the greedy form picks the argmax of z + eta * tau * (q - p)") {

@@ -30,12 +30,12 @@ inline double upper_gamma(double a, double x) {
   return scale * fraction;
 }
 
-// Probability of a statistic at least this large if the law is right.
+// Probability of a statistic at least this large if the distribution is right.
 inline double p_value(double statistic, int degrees) { return upper_gamma(degrees / 2.0, statistic / 2); }
 
-// p-value of `observed` counts under `law` (probabilities, sum 1). Cells that expect fewer than 5 counts are pooled, as the
-// approximation needs. A count where the law has no mass at all gives 0.
-inline double test(const std::vector<int64_t>& observed, const std::vector<double>& law) {
+// p-value of `observed` counts under `distribution` (probabilities, sum 1). Cells that expect fewer than 5 counts are pooled, as the
+// approximation needs. A count where the distribution has no mass at all gives 0.
+inline double test(const std::vector<int64_t>& observed, const std::vector<double>& distribution) {
   double total = 0;
   for (const int64_t count : observed) total += double(count);
   double statistic = 0, pooled_expected = 0, pooled_observed = 0;
@@ -44,9 +44,9 @@ inline double test(const std::vector<int64_t>& observed, const std::vector<doubl
     statistic += (count - expected) * (count - expected) / expected;
     cells++;
   };
-  for (size_t i = 0; i < law.size(); i++) {
-    const double expected = law[i] * total;
-    if (law[i] <= 0 && observed[i] > 0) return 0;
+  for (size_t i = 0; i < distribution.size(); i++) {
+    const double expected = distribution[i] * total;
+    if (distribution[i] <= 0 && observed[i] > 0) return 0;
     if (expected >= 5) {
       add(double(observed[i]), expected);
     } else {

@@ -27,7 +27,7 @@ struct Setup {
   Tokens target_prompt{0, 1, 2, 3, 4, 5, 0, 2}, drafter_prompt{3, 0, 2};  // equal last two tokens: the tables look no further
   int target_cached = 5, drafter_cached = 0;                             // tokens of the prompts that the caches hold already
   int target_max = 1 << 20, drafter_max = 1 << 20;
-  bool together = false;  // rounds go on without the host
+  bool on_device = false;  // rounds go on without the host, by HostRounds
   double target_ms = 0, drafter_ms = 0, row_ms = 0;  // of a pass, and each of its rows: a simulated machine; 0: real time
 };
 
@@ -36,7 +36,7 @@ struct Result {
   Finish finish;
   DecodeStats stats;
   int drafter_passes = 0;
-  int rounds_together = 0;
+  int rounds_on_device = 0;
   double ms = 0;  // simulated
   bool operator==(const Result& other) const { return answer == other.answer && finish == other.finish; }
 };
@@ -65,9 +65,10 @@ inline Result run(const Setup& setup, DecodeParams params) {
   }
   HostRounds rounds;
   Staying target_stays(target, rounds), drafter_stays(drafter, rounds);
-  if (setup.together) params.rounds = &rounds;
-  ragdraft::decoding::LanguageModel* const target_model = setup.together ? static_cast<ragdraft::decoding::LanguageModel*>(&target_stays) : &target;
-  ragdraft::decoding::LanguageModel* const drafter_model = setup.together ? static_cast<ragdraft::decoding::LanguageModel*>(&drafter_stays) : &drafter;
+  if (setup.on_device) params.rounds = &rounds;
+  using Model = ragdraft::decoding::LanguageModel;
+  Model* const target_model = setup.on_device ? static_cast<Model*>(&target_stays) : &target;
+  Model* const drafter_model = setup.on_device ? static_cast<Model*>(&drafter_stays) : &drafter;
   Decoder decoder(params.mode == Mode::kRag ? nullptr : target_model,
                   {setup.target_prompt.begin() + setup.target_cached, setup.target_prompt.end()},
                   params.mode == Mode::kPlain ? nullptr : drafter_model,
@@ -107,7 +108,7 @@ inline Result run(const Setup& setup, DecodeParams params) {
   result.finish = decoder.finish();
   result.stats = decoder.stats();
   result.drafter_passes = drafter.passes;
-  result.rounds_together = rounds.begun;
+  result.rounds_on_device = rounds.begun;
   result.ms = clock_ms;
   return result;
 }

@@ -13,7 +13,7 @@ namespace fixture {
 class HostRounds final : public ragdraft::sampling::Rounds {
  public:
   using TokenId = ragdraft::TokenId;
-  using Law = ragdraft::sampling::Law;
+  using OutputDistribution = ragdraft::sampling::OutputDistribution;
   using Purpose = ragdraft::sampling::Purpose;
   using Row = std::vector<float>;
 
@@ -68,7 +68,7 @@ class HostRounds final : public ragdraft::sampling::Rounds {
 
   ragdraft::decoding::Acceptance greedy(int i, TokenId draft) const {
     const ragdraft::decoding::Transfer step{rules_.transfer, rules_.plausibility};
-    const TokenId token = rules_.law == Law::kTarget
+    const TokenId token = rules_.output == OutputDistribution::kTarget
                               ? best(i)
                               : ragdraft::decoding::transfer_argmax(row(i).first(size_t(rules_.valid)), distribution(i), q_[size_t(i)], step, rules_.temperature);
     return {token, token == draft};
@@ -76,8 +76,8 @@ class HostRounds final : public ragdraft::sampling::Rounds {
   ragdraft::decoding::Acceptance sampled(int i, TokenId draft) const {
     const Row p = distribution(i), &q = q_[size_t(i)];
     Row target = p, scratch(p.size());
-    if (rules_.law != Law::kTarget) ragdraft::decoding::transfer<float>(p, q, {rules_.transfer, rules_.plausibility}, target);
-    if (rules_.law == Law::kPaper) ragdraft::decoding::paper_law<float>(p, q, target);
+    if (rules_.output != OutputDistribution::kTarget) ragdraft::decoding::transfer<float>(p, q, {rules_.transfer, rules_.plausibility}, target);
+    if (rules_.output == OutputDistribution::kPaper) ragdraft::decoding::paper_distribution<float>(p, q, target);
     return ragdraft::decoding::accept(draft, q, target, position_ + i, ragdraft::sampling::PositionRng(rules_.seed), scratch);
   }
 

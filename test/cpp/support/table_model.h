@@ -49,7 +49,7 @@ class Model : public ragdraft::decoding::LanguageModel {
   int max_length() const override { return max_length_; }
 
   void forward(std::span<const TokenId> tokens, int logit_rows, float* logits) override { append(table_, tokens, logit_rows, logits); }
-  // The same by another table: what a guest in this cache does.
+  // The same by another table: what a self-drafter does in this cache.
   void append(const Table& table, std::span<const TokenId> tokens, int logit_rows, float* logits) {
     require(!tokens.empty() && logit_rows >= 0 && logit_rows <= int(tokens.size()), "row counts");
     require(logit_rows <= 1 || int(tokens.size()) <= ragdraft::kMaxVerifyRows, "at most 17 verified rows");
@@ -92,18 +92,18 @@ class Model : public ragdraft::decoding::LanguageModel {
   int prompt_length_, max_length_;
 };
 
-// A drafter in the cache of another model.
-class Guest : public ragdraft::decoding::LanguageModel {
+// A self-drafter in the cache of `target`, by another table than its: tests need drafts that are wrong.
+class SelfDrafter : public ragdraft::decoding::LanguageModel {
  public:
-  Guest(const Table& table, Model& host) : table_(table), host_(host) {}
+  SelfDrafter(const Table& table, Model& target) : table_(table), target_(target) {}
   int vocab_size() const override { return table_.vocab + table_.padding; }
-  int length() const override { return host_.length(); }
-  int max_length() const override { return host_.max_length(); }
-  void truncate(int length) override { host_.truncate(length); }
+  int length() const override { return target_.length(); }
+  int max_length() const override { return target_.max_length(); }
+  void truncate(int length) override { target_.truncate(length); }
   void forward(std::span<const TokenId> tokens, int logit_rows, float* logits) override {
     passes++;
-    if (fail_in_passes >= 0 && passes > fail_in_passes) host_.fail_in_passes = 0;
-    host_.append(table_, tokens, logit_rows, logits);
+    if (fail_in_passes >= 0 && passes > fail_in_passes) target_.fail_in_passes = 0;
+    target_.append(table_, tokens, logit_rows, logits);
   }
 
   int passes = 0;
@@ -111,7 +111,7 @@ class Guest : public ragdraft::decoding::LanguageModel {
 
  private:
   Table table_;
-  Model& host_;
+  Model& target_;
 };
 
 }  // namespace table

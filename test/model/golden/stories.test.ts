@@ -32,8 +32,8 @@ t.test('stories260K prints its golden text', async (t) => {
     mode: 'lossless',
     target: sequence(),
     targetPending: Int32Array.of(BOS),
-    drafter,
-    drafterPending: Int32Array.of(prompt.at(-1)!),
+    draftModel: drafter,
+    draftPending: Int32Array.of(prompt.at(-1)!),
     draftLength: 4,
     maxTokens: 200,
   })

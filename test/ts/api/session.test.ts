@@ -42,7 +42,7 @@ t.test('target and drafter get their own prompts: the whole document and the chu
 })
 
 t.test(
-  'with a second model lossless begins at once: its prompt waits in the request, and the model drafts in its own cache beside it',
+  'with a second model lossless begins at once: its prompt waits in the request, and the model drafts in its own cache meanwhile',
   async (t) => {
     const { doc, model, binding } = await setup(t)
     const small = await loadModelWith(binding, 'fake.gguf')
@@ -53,22 +53,22 @@ t.test(
     const request = binding.requests[0]!
     t.equal(binding.prefilled.length, before + 1, 'the question alone is read')
     t.same([...phases], ['prefill-target'])
-    const prompt = decode([...request.drafterPending])
+    const prompt = decode([...request.draftPending])
     t.ok(prompt.includes(needle) && prompt.endsWith(question), 'the whole prompt')
-    t.equal(request.shared!.precision, 'draft')
+    t.equal(request.selfDrafter!.precision, 'draft')
     t.same(stats.drafter, { kind: 'model', cache: 'own' }, 'the one that drafted most')
-    t.equal(stats.draftPromptTokens, request.drafterPending.length)
+    t.equal(stats.draftPromptTokens, request.draftPending.length)
     t.match(stats.speculation.drafters, [
       { kind: 'self-q4', cache: 'shared', rounds: 0 },
       { kind: 'model', cache: 'own', rounds: stats.rounds, accepted: stats.accepted },
     ])
-    t.equal(stats.speculation.readTokens, request.drafterPending.length)
+    t.equal(stats.speculation.readTokens, request.draftPending.length)
 
-    // A fixed length is an order, and in `exact` the law needs the drafter: there its prompt comes first, and nobody drafts beside it.
+    // A fixed length is an order, and `exact` needs what the drafter says: there its prompt comes first, and it drafts alone.
     for (const options of [{ draftLength: 4 }, { mode: 'exact' }] as const) {
       const { speculation } = (await pair.ask(question, { ...ask, ...options })).stats
-      const { shared, drafterPending } = binding.requests.at(-1)!
-      t.ok(shared === null && drafterPending.length === 1)
+      const { selfDrafter, draftPending } = binding.requests.at(-1)!
+      t.ok(selfDrafter === null && draftPending.length === 1)
       t.match(speculation.drafters, [{ kind: 'model', cache: 'own' }])
       t.equal(speculation.drafters.length, 1)
     }
@@ -81,10 +81,10 @@ t.test('in lossless the model drafts in its own cache: of the document it reads 
   const { doc, binding } = await setup(t)
   const { stats, chunks } = await doc.ask(question, { ...ask, maxChunks: 1 })
   const request = binding.requests[0]!
-  t.equal(request.drafter, null)
-  t.equal(request.drafterPending.length, 0)
+  t.equal(request.draftModel, null)
+  t.equal(request.draftPending.length, 0)
   t.same(stats.drafter, { kind: 'self-q4', cache: 'shared' })
-  t.equal(request.shared!.precision, 'draft')
+  t.equal(request.selfDrafter!.precision, 'draft')
   const read = decode(binding.prompts[0]!.drafter)
   const chunk = doc.text.slice(chunks[0]!.start, chunks[0]!.end)
   t.ok(chunk.includes(needle) && read.includes(chunk), 'the chunk')
@@ -103,7 +103,7 @@ t.test('a selection of most of the document becomes the whole document', async (
   for (const chunks of [doc.chunks.map(({ index }) => index), most]) {
     await doc.ask(question, { ...ask, chunks })
     t.same(binding.prompts.at(-1)!.drafter, binding.prompts.at(-1)!.target)
-    t.same([...binding.requests.at(-1)!.shared!.ranges], [0, doc.promptTokens - (doc.promptTokens % 64)])
+    t.same([...binding.requests.at(-1)!.selfDrafter!.ranges], [0, doc.promptTokens - (doc.promptTokens % 64)])
   }
 })
 
@@ -111,7 +111,7 @@ t.test('neighbouring chunks are read as one range; the last one reaches into the
   const { doc, binding } = await setup(t)
   const last = doc.chunks.length - 1
   await doc.ask(question, { ...ask, chunks: [5, 6, last] })
-  const { ranges, tail } = binding.requests[0]!.shared!
+  const { ranges, tail } = binding.requests[0]!.selfDrafter!
   t.equal(ranges.length, 6, 'the beginning, two chunks, the last chunk')
   t.equal(ranges[5], tail)
   t.equal(tail % 64, 0)
@@ -194,7 +194,7 @@ t.test('kv: auto, the default, is what the machine prefers, in all caches; doc.k
       const other = await model.open(text, { kv })
       t.equal(other.kv, expected)
       await other.ask(question, { ...ask, mode: 'exact' })
-      t.match(binding.requests.at(-1), { target: { kv: expected }, drafter: { kv: expected } })
+      t.match(binding.requests.at(-1), { target: { kv: expected }, draftModel: { kv: expected } })
     }
     t.equal(doc.kv, preferred)
   }

@@ -60,7 +60,7 @@ t.test('flags reach the library', async (t) => {
   const shape = { maxTokens: 9, temperature: 0.5, topK: 40, topP: 0.9, minP: 0.1, seed: 2n ** 64n - 1n }
   t.match(request, { mode: 'exact', transfer: 20, draftLength: -1, ngram: false, ...shape })
   t.match(request.target, { contextTokens: 16_000, kv: 'f32' })
-  t.match(request.drafter, { precision: 'full' })
+  t.match(request.draftModel, { precision: 'full' })
   t.equal(cli.binding.loads[0]!.threads, 3)
   const copying = commandLine()
   t.match((await running(copying, '--draft-copy')).stderr, /drafted by the model \(4 bits\)/)

@@ -16,13 +16,13 @@ async function setup(t: Test, { draftWeightBytes = 530, draftCopy = false } = {}
   const run = async (open: OpenOptions, ask: AskOptions = {}) => {
     const doc = await model.open(text, open)
     const { stats } = await doc.ask(question, { maxTokens: 8, ...ask })
-    const { target, drafter, shared } = binding.requests.at(-1)!
+    const { target, draftModel, selfDrafter } = binding.requests.at(-1)!
     await doc.close()
-    t.equal(stats.drafter.cache, drafter && target ? 'own' : shared ? 'shared' : 'none')
+    t.equal(stats.drafter.cache, draftModel && target ? 'own' : selfDrafter ? 'shared' : 'none')
     return [
       stats.drafter.kind,
       target && (target as { precision?: string }).precision,
-      drafter ? (drafter as { precision?: string }).precision : (shared?.precision ?? null),
+      draftModel ? (draftModel as { precision?: string }).precision : (selfDrafter?.precision ?? null),
     ]
   }
   return { binding, model, run }

@@ -1,8 +1,8 @@
-// First the sums that the target distribution is made of, chunk by chunk of all judged rows; then one block decides which drafts stand; then the
-// chunks of the one row that the last token comes from, and one block that draws it.
+// First the sums that the output distribution is made of, chunk by chunk of all rows that are judged; then one block decides which drafts
+// stand; then the chunks of the one row that the last token comes from, and one block that draws it.
 #pragma once
 #include "ops/cuda/kernels/round/best.cuh"
-#include "ops/cuda/kernels/round/row_distribution.cuh"
+#include "ops/cuda/kernels/round/row_distributions.cuh"
 #include "sampling/rng.h"
 
 namespace ragdraft::ops::cuda {
@@ -10,16 +10,16 @@ namespace ragdraft::ops::cuda {
 // How the last token comes about. kNone: no row is left, or it has failed.
 enum LastToken : int32_t { kNone, kFromResidual, kFromP };
 
-// ---- sums of the target distributions. Grid: x = chunks, y = judged rows
+// ---- sums of the distributions. Grid: x = chunks, y = judged rows
 
 __global__ void __launch_bounds__(kSumThreads) shift_peak_kernel(Trial trial, RoundScratch scratch, const Round* round) {
-  const RowDistribution distribution = row_distribution<Known::kQ>(trial, scratch, round, int(blockIdx.y));
+  const RowDistributions of_row = row_distributions<Known::kQ>(trial, scratch, round, int(blockIdx.y));
   Best<double> peak = no_best<double>();
   float largest_unshifted = 0;  // logarithms rise: one is enough
   for_chunk(trial.p.valid, [&](TokenId token) {
-    const float p = distribution.p_of(token), q = distribution.q_of(token);
+    const float p = of_row.p_of(token), q = of_row.q_of(token);
     if (p <= 0) return;
-    if (distribution.shifted(q)) consider(peak, distribution.log_weight(p, q), token);
+    if (of_row.shifted(q)) consider(peak, of_row.log_weight(p, q), token);
     else largest_unshifted = fmaxf(largest_unshifted, p);
   });
   if (largest_unshifted > 0) consider(peak, log(double(largest_unshifted)), 0);
@@ -28,18 +28,18 @@ __global__ void __launch_bounds__(kSumThreads) shift_peak_kernel(Trial trial, Ro
 }
 
 __global__ void __launch_bounds__(kSumThreads) shift_mass_kernel(Trial trial, RoundScratch scratch, const Round* round) {
-  const RowDistribution distribution = row_distribution<Known::kShiftPeak>(trial, scratch, round, int(blockIdx.y));
+  const RowDistributions of_row = row_distributions<Known::kShiftPeak>(trial, scratch, round, int(blockIdx.y));
   Mass mass = 0;
-  for_chunk(trial.p.valid, [&](TokenId token) { mass += weight_mass(float(distribution.weight(distribution.p_of(token), distribution.q_of(token)))); });
+  for_chunk(trial.p.valid, [&](TokenId token) { mass += weight_mass(float(of_row.weight(of_row.p_of(token), of_row.q_of(token)))); });
   mass = block_total<kSumWarps>(mass);
   if (threadIdx.x == 0) scratch.shift_mass[blockIdx.y * scratch.p.chunks + blockIdx.x] = mass;
 }
 
 __global__ void __launch_bounds__(kSumThreads) paper_kernel(Trial trial, RoundScratch scratch, const Round* round) {
-  const RowDistribution distribution = row_distribution<Known::kShiftMass>(trial, scratch, round, int(blockIdx.y));
+  const RowDistributions of_row = row_distributions<Known::kShiftMass>(trial, scratch, round, int(blockIdx.y));
   Mass rejected = 0, deficit = 0;
   for_chunk(trial.p.valid, [&](TokenId token) {
-    const float p = distribution.p_of(token), q = distribution.q_of(token), hat = distribution.p_hat(p, q), accepted = fminf(q, hat);
+    const float p = of_row.p_of(token), q = of_row.q_of(token), hat = of_row.p_hat(p, q), accepted = fminf(q, hat);
     rejected += share_mass(hat - accepted);
     deficit += share_mass(fmaxf(p - accepted, 0.0f));
   });
@@ -52,13 +52,13 @@ __global__ void __launch_bounds__(kSumThreads) paper_kernel(Trial trial, RoundSc
 
 // Scores of the greedy transfer, decoding::transfer_argmax().
 __global__ void __launch_bounds__(kSumThreads) best_shifted_kernel(Trial trial, RoundScratch scratch, const Round* round) {
-  const RowDistribution distribution = row_distribution<Known::kQ>(trial, scratch, round, int(blockIdx.y));
+  const RowDistributions of_row = row_distributions<Known::kQ>(trial, scratch, round, int(blockIdx.y));
   const double temperature = round->temperature;
   Best<double> best = no_best<double>();
   for_chunk(trial.p.valid, [&](TokenId token) {
-    const float p = distribution.p_of(token), q = distribution.q_of(token);
-    double score = double(distribution.p_logits[token]);
-    if (distribution.shifted(q)) score += distribution.shift(p, q) * temperature;
+    const float p = of_row.p_of(token), q = of_row.q_of(token);
+    double score = double(of_row.p_logits[token]);
+    if (of_row.shifted(q)) score += of_row.shift(p, q) * temperature;
     consider(best, score, token);
   });
   best = block_best<kSumWarps>(best);
@@ -72,18 +72,18 @@ struct Verdicts {
   bool finite[kRoundRows];  // the row has a distribution
 };
 
-template <Law kLaw>
+template <OutputDistribution kOutput>
 __global__ void __launch_bounds__(kRoundRows * 32) decide_kernel(Trial trial, RoundScratch scratch, Round* round) {
   Verdicts& verdicts = gpu::shared<Verdicts>();
   const int row = int(threadIdx.x) / 32;
-  const RowDistribution distribution = row_distribution<kAll<kLaw>>(trial, scratch, round, row);
+  const RowDistributions of_row = row_distributions<kAll<kOutput>>(trial, scratch, round, row);
   if (threadIdx.x % 32 == 0) {
-    bool stands = false, finite = is_finite(distribution.p.peak);
+    bool stands = false, finite = is_finite(of_row.p.peak);
     if (row < trial.judged) {
       const TokenId draft = round->result.draft[row];
       finite = finite && draft >= 0;
       if (finite) {
-        const float p = distribution.p_of(draft), q = distribution.q_of(draft), target = distribution.template share<kLaw>(p, q);
+        const float p = of_row.p_of(draft), q = of_row.q_of(draft), target = of_row.template share<kOutput>(p, q);
         const double probability = target >= q ? 1 : double(target) / double(q);
         stands = sampling::PositionRng(round->seed).uniform(round->position + row, sampling::Purpose::kAccept) <= probability;
       }
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(kRoundRows * 32) decide_greedy_kernel(Trial tr
   const int row = int(threadIdx.x) / 32, chunks = scratch.p.chunks;
   const int64_t first = int64_t(row) * chunks;
   TokenId token = -1;
-  if (trial.law == Law::kTarget) token = warp_best(scratch.p.best + first, chunks).token;
+  if (trial.output == OutputDistribution::kTarget) token = warp_best(scratch.p.best + first, chunks).token;
   else if (is_finite(softmax_of(scratch.p, row).peak)) token = warp_best(scratch.best_shifted + first, chunks).token;
   if (row < trial.judged && round->result.draft[row] < 0) token = -1;
   if (threadIdx.x % 32 == 0) tokens.of[row] = token;
@@ -124,24 +124,24 @@ __global__ void __launch_bounds__(kRoundRows * 32) decide_greedy_kernel(Trial tr
 
 // ---- the last token of a sampled round
 
-// What it is drawn from: the residual of the target distribution over q, or p where no draft was judged.
-template <Law kLaw>
+// What it is drawn from: the residual of the output distribution over q, or p where no draft was judged.
+template <OutputDistribution kOutput>
 struct LastShare {
-  RowDistribution distribution;
+  RowDistributions of_row;
   bool residual;
-  // Of a token: its share of the target distribution and of what that exceeds q by.
+  // Of a token: its share of the output distribution, and of what that exceeds q by.
   __device__ void of(TokenId token, float& whole, float& rest) const {
-    const float p = distribution.p_of(token), q = residual ? distribution.q_of(token) : 0.0f;
-    whole = residual ? distribution.template share<kLaw>(p, q) : p;
+    const float p = of_row.p_of(token), q = residual ? of_row.q_of(token) : 0.0f;
+    whole = residual ? of_row.template share<kOutput>(p, q) : p;
     rest = fmaxf(whole - q, 0.0f);
   }
 };
 
 // Grid: chunks.
-template <Law kLaw>
+template <OutputDistribution kOutput>
 __global__ void __launch_bounds__(kSumThreads) last_masses_kernel(Trial trial, RoundScratch scratch, const Round* round) {
   if (round->last_from == kNone) return;
-  const LastShare<kLaw> share{row_distribution<kAll<kLaw>>(trial, scratch, round, round->last_row), round->last_from == kFromResidual};
+  const LastShare<kOutput> share{row_distributions<kAll<kOutput>>(trial, scratch, round, round->last_row), round->last_from == kFromResidual};
   Mass whole = 0, residual = 0;
   for_chunk(trial.p.valid, [&](TokenId token) {
     float all, rest;
@@ -157,12 +157,12 @@ __global__ void __launch_bounds__(kSumThreads) last_masses_kernel(Trial trial, R
 }
 
 // One block.
-template <Law kLaw>
+template <OutputDistribution kOutput>
 __global__ void __launch_bounds__(kSumThreads) last_token_kernel(Trial trial, RoundScratch scratch, Round* round) {
   if (round->last_from == kNone) return;
   const int chunks = scratch.p.chunks, row = round->last_row;
-  const LastShare<kLaw> share{row_distribution<kAll<kLaw>>(trial, scratch, round, row), round->last_from == kFromResidual};
-  // No residual: q covers the target distribution but for rounding, so that any token of it will do.
+  const LastShare<kOutput> share{row_distributions<kAll<kOutput>>(trial, scratch, round, row), round->last_from == kFromResidual};
+  // No residual: q covers the output distribution but for rounding, so that any token of it will do.
   const bool some = warp_total(scratch.residual, chunks) > 0;
   const Mass* const masses = some ? scratch.residual : scratch.whole;
   const double u = sampling::PositionRng(round->seed).uniform(round->position + row, sampling::Purpose::kResample);

@@ -1,5 +1,5 @@
-// The target's part of a round on the device: which drafts stand, and the token after them, under the target distribution of the mode, as decoding/verifier.h
-// and decoding/decoder.cc decide it on the host: by the same formulas and the same random numbers.
+// The target's part of a round on the device: which drafts stand, and the token after them, under the output distribution of the mode, as
+// decoding/verifier.h and decoding/host_round.cc decide it on the host: by the same formulas and the same random numbers.
 #pragma once
 #include "ops/cuda/kernels/round/round.h"
 #include "ops/cuda/kernels/round/softmax.h"
@@ -7,14 +7,14 @@
 
 namespace ragdraft::ops::cuda {
 
-using sampling::Law;
+using sampling::OutputDistribution;
 
 struct Trial {
-  Law law;
+  OutputDistribution output;
   bool greedy;
   int judged, rows;  // rows 0 .. judged - 1 judge the drafts of these numbers; a row behind them gives a token from p alone
   LogitRows p;       // the target's logits, [rows]
-  LogitRows q;       // the drafter's, [judged]; not read where the law is greedy and kTarget
+  LogitRows q;       // the drafter's, [judged]; not read where choices are greedy and the output is kTarget
 };
 
 // Writes round->result but for the drafts, which draft() has written, and round->q too. scratch: round_scratch_bytes(rows, valid).

@@ -13,7 +13,7 @@ struct RoundScratch {
   Mass* shift_mass;           // weights of p_hat relative to it
   Best<double>* best_shifted;  // largest shifted logits
   Mass *rejected, *deficit;   // p_hat - m, (p - m)+, with m = min(q, p_hat)
-  Mass *residual, *whole;     // of the last row alone: (target - q)+, target
+  Mass *residual, *whole;     // of the last row alone: (output - q)+, output
 };
 
 size_t round_scratch_bytes(int rows, int valid);

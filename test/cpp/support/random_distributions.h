@@ -4,9 +4,9 @@
 #include <random>
 #include <vector>
 
-#include "reference_law.h"
+#include "reference_distribution.h"
 
-namespace random_laws {
+namespace random_distributions {
 
 struct Case {
   reference::Row p, q;
@@ -58,4 +58,4 @@ inline Case next(std::mt19937_64& random) {
   return c;
 }
 
-}  // namespace random_laws
+}  // namespace random_distributions

@@ -1,6 +1,6 @@
 /** A model that drafts in its own cache, by part of its pages: nothing of it shows in what the target says, or in the cache. */
 import t from 'tap'
-import type { NativeModel, NativeSequence, SharedDrafter } from '../../../lib/runtime/binding'
+import type { NativeModel, NativeSequence, SelfDrafter } from '../../../lib/runtime/binding'
 import { randomModel, tiny } from '../../helpers/models'
 import { generate, loadModel, prefill, randomTokens } from '../../helpers/native'
 import { choose, combinations } from '../../helpers/tier'
@@ -8,7 +8,7 @@ import { choose, combinations } from '../../helpers/tier'
 const prompt = randomTokens(700, tiny.vocab, 3)
 const maxTokens = 80 // over the edge of a page, with drafts on both sides
 const targetPending = Int32Array.of(prompt.at(-1)!)
-const file = () => randomModel('shared-target', { ...tiny, dtypes: { default: 'Q8_0' } })
+const file = () => randomModel('self-drafter', { ...tiny, dtypes: { default: 'Q8_0' } })
 
 async function primed(model: NativeModel, tokens: readonly number[], kv: 'f16' | 'bf16' | 'f32' | 'q8' = 'f16'): Promise<NativeSequence> {
   const sequence = model.createSequence({ contextTokens: prompt.length + 200, kv })
@@ -16,7 +16,7 @@ async function primed(model: NativeModel, tokens: readonly number[], kv: 'f16' |
   return sequence
 }
 
-const select = (precision: 'full' | 'draft', tail: number, ...ranges: number[]): SharedDrafter => ({
+const select = (precision: 'full' | 'draft', tail: number, ...ranges: number[]): SelfDrafter => ({
   precision,
   ranges: Int32Array.from(ranges),
   tail,
@@ -44,19 +44,19 @@ t.test(
       let [drafted, rejected] = [0, 0]
       const kinds = [...selections('full'), ...selections('draft')]
       const lengths = kv === 'f16' ? choose([0, 1, 3, 16, -1], [0, 1, 2, 3, 7, 16, -1]) : [3, -1]
-      for (const [shared, draftLength, ngram] of combinations(kinds, lengths, [false, true])) {
+      for (const [selfDrafter, draftLength, ngram] of combinations(kinds, lengths, [false, true])) {
         const target = base.fork()
         const { tokens, stats } = await generate({
           mode: 'lossless',
           target,
           targetPending,
-          shared,
+          selfDrafter,
           draftLength,
           maxTokens,
           ngram,
           ngramSource: Int32Array.from([...plain.tokens.slice(0, 40), ...prompt]),
         })
-        const what = `${kv}, ${shared.precision}, [${shared.ranges}] and from ${shared.tail}, length ${draftLength}, n-grams ${ngram}`
+        const what = `${kv}, ${selfDrafter.precision}, [${selfDrafter.ranges}] and from ${selfDrafter.tail}, length ${draftLength}, n-grams ${ngram}`
         t.same(tokens, plain.tokens, what)
         t.equal(target.length, fresh.length, what)
         t.equal(target.fingerprint(), fresh.fingerprint(), `${what}: cache`)
@@ -75,12 +75,12 @@ t.test(
 t.test('with all pages and all bits it is the target: every draft is accepted, greedy', async (t) => {
   const model = await loadModel(await file())
   const base = await primed(model, prompt.slice(0, -1))
-  const accepted = async (shared: SharedDrafter, draftLength: number) => {
+  const accepted = async (selfDrafter: SelfDrafter, draftLength: number) => {
     const { stats } = await generate({
       mode: 'lossless',
       target: base.fork(),
       targetPending,
-      shared,
+      selfDrafter,
       draftLength,
       maxTokens: 150,
       ngram: false,
@@ -104,17 +104,17 @@ t.test('sampled, a drafter that sees everything drafts what one with a cache of 
   const sampled = { mode: 'lossless', targetPending, temperature: 0.9, topP: 0.9, maxTokens, ngram: false } as const
   for (const seed of [1n, 2n, 3n]) {
     for (const draftLength of [1, 4, 16]) {
-      const own = await generate({
+      const byModel = await generate({
         ...sampled,
         target: base.fork(),
-        drafter: base.fork(),
-        drafterPending: targetPending,
+        draftModel: base.fork(),
+        draftPending: targetPending,
         draftLength,
         seed,
       })
-      const shared = await generate({ ...sampled, target: base.fork(), shared: select('full', 0), draftLength, seed })
-      t.same(shared.tokens, own.tokens)
-      t.same(shared.stats.acceptedByPosition, own.stats.acceptedByPosition)
+      const bySelf = await generate({ ...sampled, target: base.fork(), selfDrafter: select('full', 0), draftLength, seed })
+      t.same(bySelf.tokens, byModel.tokens)
+      t.same(bySelf.stats.acceptedByPosition, byModel.stats.acceptedByPosition)
     }
   }
   model.close()
@@ -127,15 +127,15 @@ t.test('a context that fills up ends the answer after the same tokens', async (t
     await prefill(sequence, prompt.slice(0, -1))
     const ends = { target: sequence.fork(), targetPending, maxTokens: 100 }
     const plain = await generate({ mode: 'plain', ...ends })
-    const shared = await generate({
+    const bySelf = await generate({
       mode: 'lossless',
       ...ends,
       target: sequence.fork(),
-      shared: select('draft', 690, 0, 1),
+      selfDrafter: select('draft', 690, 0, 1),
       draftLength: 8,
     })
-    t.same(shared.tokens, plain.tokens)
-    t.equal(shared.stats.finish, 'context')
+    t.same(bySelf.tokens, plain.tokens)
+    t.equal(bySelf.stats.finish, 'context')
     sequence.close()
   }
   model.close()

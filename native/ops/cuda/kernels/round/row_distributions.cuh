@@ -1,4 +1,4 @@
-// The target distributions of a row, token by token: p, p_hat and pi as decoding/transfer.h defines them.
+// The distributions of a row, token by token: p, p_hat and pi as decoding/transfer.h defines them.
 #pragma once
 #include <cmath>
 
@@ -12,8 +12,8 @@ namespace ragdraft::ops::cuda {
 // What has been summed up over the row so far. Each needs those before it.
 enum class Known { kQ, kShiftPeak, kShiftMass, kPaper };
 
-// A row's target distribution: constants that are the same for all its tokens, and for every lane of the warp.
-struct RowDistribution {
+// Of one row: constants that are the same for all its tokens, and for every lane of the warp.
+struct RowDistributions {
   const float *p_logits, *q_logits;
   double inverse_temperature;
   Softmax p, q;
@@ -42,47 +42,49 @@ struct RowDistribution {
     return float(accepted + kappa * fmax(double(p_share) - accepted, 0.0));
   }
 
-  template <Law kLaw>
+  template <OutputDistribution kOutput>
   __device__ float share(float p_share, float q_share) const {
-    if constexpr (kLaw == Law::kTarget) return p_share;
+    if constexpr (kOutput == OutputDistribution::kTarget) return p_share;
     const float hat = p_hat(p_share, q_share);
-    return kLaw == Law::kPaper ? pi(p_share, q_share, hat) : hat;
+    return kOutput == OutputDistribution::kPaper ? pi(p_share, q_share, hat) : hat;
   }
 };
 
-// Of all there is to know before the probabilities of its tokens can be told.
-template <Law kLaw>
-inline constexpr Known kAll = kLaw == Law::kTarget ? Known::kQ : kLaw == Law::kTransfer ? Known::kShiftMass : Known::kPaper;
+// Of all there is to know before the shares of its tokens can be told.
+template <OutputDistribution kOutput>
+inline constexpr Known kAll = kOutput == OutputDistribution::kTarget     ? Known::kQ
+                              : kOutput == OutputDistribution::kTransfer ? Known::kShiftMass
+                                                                         : Known::kPaper;
 
 // Row `row` of the trial, by the warp. Rows that no draft is judged at have no q.
 template <Known kKnown>
-__device__ RowDistribution row_distribution(const Trial& trial, const RoundScratch& scratch, const Round* round, int row) {
+__device__ RowDistributions row_distributions(const Trial& trial, const RoundScratch& scratch, const Round* round, int row) {
   const int chunks = scratch.p.chunks, lane = int(threadIdx.x) % 32;
   const int64_t first = int64_t(row) * chunks;
-  RowDistribution distribution{};
-  distribution.p_logits = trial.p.values + row * trial.p.stride;
-  distribution.inverse_temperature = 1 / round->temperature;
-  distribution.p = softmax_of(scratch.p, row);
-  if (row >= trial.judged) return distribution;
-  distribution.q_logits = trial.q.values + row * trial.q.stride;
-  distribution.q = round->q[row];
-  distribution.transfer = round->transfer;
-  distribution.plausible_from = round->plausibility * double(float(distribution.q.scale));  // the largest weight is 1
+  RowDistributions of_row{};
+  of_row.p_logits = trial.p.values + row * trial.p.stride;
+  of_row.inverse_temperature = 1 / round->temperature;
+  of_row.p = softmax_of(scratch.p, row);
+  if (row >= trial.judged) return of_row;
+  of_row.q_logits = trial.q.values + row * trial.q.stride;
+  of_row.q = round->q[row];
+  of_row.transfer = round->transfer;
+  of_row.plausible_from = round->plausibility * double(float(of_row.q.scale));  // the largest weight is 1
   if constexpr (kKnown >= Known::kShiftPeak) {
     double peak = -INFINITY;
     for (int i = lane; i < chunks; i += 32) peak = fmax(peak, scratch.shift_peak[first + i]);
     for (int lanes = 16; lanes > 0; lanes /= 2) peak = fmax(peak, __shfl_xor_sync(0xffffffffu, peak, lanes));
-    distribution.shift_peak = peak;
-    distribution.unshifted_scale = exp(-peak);
+    of_row.shift_peak = peak;
+    of_row.unshifted_scale = exp(-peak);
   }
   if constexpr (kKnown >= Known::kShiftMass) {
-    distribution.shift_scale = 1 / (double(warp_total(scratch.shift_mass + first, chunks)) * kWeightUnit);
+    of_row.shift_scale = 1 / (double(warp_total(scratch.shift_mass + first, chunks)) * kWeightUnit);
   }
   if constexpr (kKnown >= Known::kPaper) {
     const Mass rejected = warp_total(scratch.rejected + first, chunks), deficit = warp_total(scratch.deficit + first, chunks);
-    distribution.kappa = deficit > 0 ? fmin(double(rejected) / double(deficit), 1.0) : 0;
+    of_row.kappa = deficit > 0 ? fmin(double(rejected) / double(deficit), 1.0) : 0;
   }
-  return distribution;
+  return of_row;
 }
 
 }  // namespace ragdraft::ops::cuda

@@ -1,4 +1,4 @@
-// The laws of decoding, written down a second time: in double, by sorting, straight from their definitions. Oracle of the tests.
+// The distributions of decoding, written down a second time: in double, by sorting, straight from their definitions. Oracle of the tests.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// A drafter in the target's cache: nothing of it shows in the text or in what the cache holds between rounds.
+// A self-drafter, in the target's cache: nothing of it shows in the text or in what the cache holds between rounds.
 #include "decoder_fixture.h"
 #include "tier.h"
 
@@ -8,12 +8,11 @@ using namespace fixture;
 namespace {
 
 // Where the cache must stand after every step, whatever happened in it.
-Result run_shared(const Setup& setup, DecodeParams params) {
-  params.shared_cache = true;
+Result run_self(const Setup& setup, const DecodeParams& params) {
   const auto cached = setup.target_prompt.begin() + setup.target_cached;
   table::Model target(setup.target, {setup.target_prompt.begin(), cached}, setup.target_max);
-  table::Guest drafter(setup.drafter, target);
-  Decoder decoder(&target, {cached, setup.target_prompt.end()}, &drafter, {}, params);
+  table::SelfDrafter drafter(setup.drafter, target);
+  Decoder decoder(&target, {cached, setup.target_prompt.end()}, nullptr, {}, params, &drafter);
   Result result;
   while (decoder.finish() == Finish::kNone) {
     const auto step = decoder.step();
@@ -34,15 +33,15 @@ DecodeParams cyclic(DecodeParams params) {  // greedy answers of tables run in c
 
 }  // namespace
 
-TEST("greedy lossless with a drafter in the target's cache equals plain, for every draft length, drafter and confidence") {
+TEST("greedy lossless with a self-drafter equals plain, for every draft length, drafter and confidence") {
   for (const Setup& setup : kDrafters) {
     const Result plain = run(setup, greedy(Mode::kPlain, 0)), circle = run(setup, cyclic(greedy(Mode::kPlain, 0)));
     for (const int length : kAllLengths) {
       for (const double confidence : {0.0, 0.2, 1.0}) {
         DecodeParams params = greedy(Mode::kLossless, length);
         params.confidence = confidence;
-        CHECK(run_shared(setup, params) == plain);
-        CHECK(run_shared(setup, cyclic(params)) == circle);
+        CHECK(run_self(setup, params) == plain);
+        CHECK(run_self(setup, cyclic(params)) == circle);
       }
     }
   }
@@ -54,12 +53,12 @@ TEST("whose cache a drafter appends to changes neither drafts nor text, greedy a
     for (const int length : {0, 1, 2, 5, 16}) {
       for (uint64_t seed = 0; seed < uint64_t(tier::choose(2, 8)); seed++) {
         for (const DecodeParams& params : {sampled(Mode::kLossless, length, seed), cyclic(greedy(Mode::kLossless, length))}) {
-          const Result own = run(setup, params), shared = run_shared(setup, params);
-          CHECK(own == shared);
-          CHECK(own.stats.drafted_by_position == shared.stats.drafted_by_position);
-          CHECK(own.stats.accepted_by_position == shared.stats.accepted_by_position);
-          cascades += rounds_of(shared.stats, Source::kCascade);
-          accepted += shared.stats.accepted;
+          const Result by_model = run(setup, params), by_self = run_self(setup, params);
+          CHECK(by_model == by_self);
+          CHECK(by_model.stats.drafted_by_position == by_self.stats.drafted_by_position);
+          CHECK(by_model.stats.accepted_by_position == by_self.stats.accepted_by_position);
+          cascades += rounds_of(by_self.stats, Source::kCascade);
+          accepted += by_self.stats.accepted;
         }
       }
     }
@@ -69,19 +68,19 @@ TEST("whose cache a drafter appends to changes neither drafts nor text, greedy a
 
 TEST("it never has to catch up: after rounds without it, a draft of n tokens takes n passes of one row") {
   Setup setup = with_drafter(0);
-  const Result result = run_shared(setup, greedy(Mode::kLossless, 4, 61));
+  const Result result = run_self(setup, greedy(Mode::kLossless, 4, 61));
   CHECK(result.stats.drafted == 48 && result.drafter_passes == 48);
 }
 
 TEST("a full cache ends the answer after the same tokens as without drafts") {
   const Tokens plain = run(kDrafters[1], greedy(Mode::kPlain, 0)).answer;
-  for (const int room : {-1, 0, 1, 2, 7, 20}) {
+  for (const int capacity : {-1, 0, 1, 2, 7, 20}) {
     for (const int length : kAllLengths) {
       Setup setup = kDrafters[1];
-      setup.target_max = int(setup.target_prompt.size()) + room;
-      const Result result = run_shared(setup, greedy(Mode::kLossless, length));
+      setup.target_max = int(setup.target_prompt.size()) + capacity;
+      const Result result = run_self(setup, greedy(Mode::kLossless, length));
       CHECK(result.finish == Finish::kContext);
-      CHECK(result.answer == Tokens(plain.begin(), plain.begin() + room + 1));
+      CHECK(result.answer == Tokens(plain.begin(), plain.begin() + capacity + 1));
     }
   }
 }
@@ -94,11 +93,9 @@ TEST("a pass of either that fails half-way leaves the committed state, and the r
   for (const bool target_fails : {false, true}) {
     for (int fail_after = 0; fail_after < 20; fail_after++) {
       table::Model target(setup.target, {});
-      table::Guest drafter(setup.drafter, target);
+      table::SelfDrafter drafter(setup.drafter, target);
       (target_fails ? target.fail_in_passes : drafter.fail_in_passes) = fail_after;
-      DecodeParams shared = params;
-      shared.shared_cache = true;
-      Decoder decoder(&target, setup.target_prompt, &drafter, {}, shared);
+      Decoder decoder(&target, setup.target_prompt, nullptr, {}, params, &drafter);
       Tokens answer;
       int failures = 0;
       while (decoder.finish() == Finish::kNone && failures < 3) {
@@ -116,16 +113,14 @@ TEST("a pass of either that fails half-way leaves the committed state, and the r
   }
 }
 
-TEST("other modes than lossless, and a prompt for a drafter that has none, are ERR_INVALID_ARGUMENT") {
+TEST("a self-drafter in other modes than lossless, with a prompt, or of another vocabulary, is ERR_INVALID_ARGUMENT") {
   table::Model target(Table{}, {});
-  table::Guest drafter(Table{}, target);
+  table::SelfDrafter drafter(Table{}, target);
   for (const Mode mode : {Mode::kPlain, Mode::kRag, Mode::kExact, Mode::kPaper}) {
-    DecodeParams params = greedy(mode, 2);
-    params.shared_cache = true;
-    CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, &drafter, {}, params));
+    CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, nullptr, {}, greedy(mode, 2), &drafter));
   }
-  DecodeParams params = greedy(Mode::kLossless, 2);
-  params.shared_cache = true;
-  CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, &drafter, {1}, params));
-  CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, nullptr, {}, params));
+  CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, nullptr, {1}, greedy(Mode::kLossless, 2), &drafter));
+  CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, nullptr, {}, greedy(Mode::kLossless, 2)));
+  table::SelfDrafter other(Table{.vocab = 4}, target);
+  CHECK_THROWS(kInvalidArgument, Decoder(&target, {1}, nullptr, {}, greedy(Mode::kLossless, 2), &other));
 }

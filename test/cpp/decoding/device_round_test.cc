@@ -1,4 +1,4 @@
-// Rounds that go on without the host: the texts are those of rounds that go by its hand, and so is what the caches hold.
+// Rounds on the device write the texts of rounds on the host, and leave in the caches what those leave.
 #include <cmath>
 
 #include "decoder_fixture.h"
@@ -23,8 +23,8 @@ DecodeParams plain_softmax(Mode mode, int draft_length, double temperature, uint
   return params;
 }
 
-Setup together(Setup setup) {
-  setup.together = true;
+Setup on_device(Setup setup) {
+  setup.on_device = true;
   return setup;
 }
 
@@ -39,16 +39,16 @@ TEST("round by round the same drafts, judgements and tokens: every mode, length 
     for (const double temperature : {0.0, 0.8}) {
       for (const Mode mode : {Mode::kPlain, Mode::kRag}) {
         const DecodeParams params = plain_softmax(mode, 4, temperature);
-        const Result result = run(together(setup), params);
+        const Result result = run(on_device(setup), params);
         CHECK(same_course(result, run(setup, params)));
-        CHECK(result.rounds_together == 60);
+        CHECK(result.rounds_on_device == 60);
       }
       for (const Mode mode : kDraftingModes)
         for (const int length : {0, 1, 2, 3, 7, 16}) {
           const DecodeParams params = plain_softmax(mode, length, temperature, uint64_t(length) + 5);
-          const Result result = run(together(setup), params);
+          const Result result = run(on_device(setup), params);
           CHECK(same_course(result, run(setup, params)));
-          CHECK(result.rounds_together == result.stats.rounds);
+          CHECK(result.rounds_on_device == result.stats.rounds);
         }
     }
 }
@@ -61,7 +61,7 @@ TEST("drafts behind a stop token are forgotten") {
         for (TokenId stop = 0; stop < 40; stop += 3) {
           DecodeParams params = plain_softmax(mode, 6, temperature, uint64_t(stop));
           params.stop_tokens = {stop, stop + 1};
-          const Result expected = run(setup, params), result = run(together(setup), params);
+          const Result expected = run(setup, params), result = run(on_device(setup), params);
           CHECK(same_course(result, expected));
           stops += result.finish == Finish::kStop;
           drafted_stops += result.stats.rounds + result.stats.accepted - result.stats.decode_tokens == 2;
@@ -69,49 +69,48 @@ TEST("drafts behind a stop token are forgotten") {
   CHECK(stops > 50 && drafted_stops > 10);
 }
 
-TEST("with n-grams, whose rounds the host goes through, and lengths by the cost model: one text") {
+TEST("with n-grams, whose rounds are on the host, and lengths by the cost model: one text") {
   for (const Setup& setup : kDrafters)
     for (const double temperature : {0.0, 0.8}) {
       DecodeParams params = plain_softmax(Mode::kExact, -1, temperature);
       params.max_tokens = 150;
       const Result expected = run(setup, params);
       params.ngram = true;
-      CHECK(run(together(setup), params) == expected);
+      CHECK(run(on_device(setup), params) == expected);
       if (temperature > 0) continue;
       params.mode = Mode::kPlain;
       const Result plain = run(setup, params);
       params.mode = Mode::kLossless;
-      CHECK(run(together(setup), params) == plain);
+      CHECK(run(on_device(setup), params) == plain);
     }
 }
 
 TEST("full contexts end the answer, or drafting, where they do") {
   for (const double temperature : {0.0, 0.8})
     for (const Mode mode : kDraftingModes)
-      for (int room = 1; room < 14; room++) {
+      for (int capacity = 1; capacity < 14; capacity++) {
         Setup small_target, small_drafter;
-        small_target.target_max = int(small_target.target_prompt.size()) + room;
-        small_drafter.drafter_max = int(small_drafter.drafter_prompt.size()) + room;
+        small_target.target_max = int(small_target.target_prompt.size()) + capacity;
+        small_drafter.drafter_max = int(small_drafter.drafter_prompt.size()) + capacity;
         for (const Setup& setup : {small_target, small_drafter}) {
           const DecodeParams params = plain_softmax(mode, 4, temperature);
-          CHECK(same_course(run(together(setup), params), run(setup, params)));
+          CHECK(same_course(run(on_device(setup), params), run(setup, params)));
         }
       }
 }
 
-TEST("a drafter in the target's cache") {
+TEST("a self-drafter writes the same text") {
   for (const Setup& setup : kDrafters)
     for (const double temperature : {0.0, 0.8}) {
       DecodeParams params = plain_softmax(Mode::kLossless, 5, temperature);
       const Result expected = run(setup, params);
-      params.shared_cache = true;
       HostRounds rounds;
       params.rounds = &rounds;
       const auto cached = setup.target_prompt.begin() + setup.target_cached;
       table::Model target(setup.target, {setup.target_prompt.begin(), cached});
-      table::Guest guest(setup.drafter, target);
-      Staying target_stays(target, rounds), guest_stays(guest, rounds);
-      Decoder decoder(&target_stays, {cached, setup.target_prompt.end()}, &guest_stays, {}, params);
+      table::SelfDrafter self_drafter(setup.drafter, target);
+      Staying target_stays(target, rounds), self_stays(self_drafter, rounds);
+      Decoder decoder(&target_stays, {cached, setup.target_prompt.end()}, nullptr, {}, params, &self_stays);
       Tokens answer;
       while (decoder.finish() == Finish::kNone) {
         const auto step = decoder.step();
@@ -165,7 +164,7 @@ TEST("a row without numbers is an error where the round needs it") {
 }
 
 TEST("truncation, penalties and a confidence keep the host in the round; truncation that a greedy choice never sees does not") {
-  const auto begun = [](const DecodeParams& params) { return run(together({}), params).rounds_together; };
+  const auto begun = [](const DecodeParams& params) { return run(on_device({}), params).rounds_on_device; };
   DecodeParams params = plain_softmax(Mode::kLossless, 3, 0.8);
   CHECK(begun(params) > 0);
   for (const auto& change : std::vector<std::function<void(DecodeParams&)>>{

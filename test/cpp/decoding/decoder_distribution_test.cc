@@ -1,9 +1,9 @@
-// The law of whole sequences, enumerated from the definitions, against sequences sampled through the whole decoder.
+// The distribution of whole sequences, enumerated from the definitions, against sequences sampled through the whole decoder.
 #include <map>
 
 #include "chi_square.h"
 #include "decoder_fixture.h"
-#include "reference_law.h"
+#include "reference_distribution.h"
 #include "tap.h"
 
 using namespace ragdraft;
@@ -17,14 +17,14 @@ constexpr int kRuns = 20000;
 constexpr double kAccepted = 1e-4;  // p-value; the seeds are fixed, so a pass stays a pass
 
 // Enumerates all sequences of kLength tokens. A sequence's probability depends on the rounds only in paper mode (the bonus token
-// follows p), but is always computed by playing all rounds: drafts are judged under `law`, a rejection ends the round.
+// follows p), but is always computed by playing all rounds: drafts are judged under `distribution`, a rejection ends the round.
 class Enumeration {
  public:
-  Enumeration(const Setup& setup, const DecodeParams& params) : setup_(setup), params_(params), law_(cells(setup)) {
+  Enumeration(const Setup& setup, const DecodeParams& params) : setup_(setup), params_(params), distribution_(cells(setup)) {
     Tokens answer;
     begin_round(answer, 1);
   }
-  const std::vector<double>& law() const { return law_; }
+  const std::vector<double>& distribution() const { return distribution_; }
 
   static size_t cells(const Setup& setup) { return size_t(std::pow(setup.target.vocab, kLength)); }
   static size_t index(const Setup& setup, const Tokens& answer) {
@@ -42,7 +42,7 @@ class Enumeration {
   }
   void begin_round(Tokens& answer, double probability) {
     if (int(answer.size()) == kLength) {
-      law_[index(setup_, answer)] += probability;
+      distribution_[index(setup_, answer)] += probability;
       return;
     }
     const int room = kLength - int(answer.size()) - 1;
@@ -52,14 +52,14 @@ class Enumeration {
   void position(Tokens& answer, double probability, int drafts) {
     const Row p = distribution(setup_.target, setup_.target_prompt, answer);
     const Row q = distribution(setup_.drafter, setup_.drafter_prompt, answer);
-    Row law = p;
-    if (params_.mode == Mode::kRag) law = q;
-    if (params_.mode == Mode::kExact) law = reference::transfer(p, q, params_.transfer, params_.plausibility);
+    Row distribution = p;
+    if (params_.mode == Mode::kRag) distribution = q;
+    if (params_.mode == Mode::kExact) distribution = reference::transfer(p, q, params_.transfer, params_.plausibility);
     if (params_.mode == Mode::kPaper && drafts > 0) {
-      law = reference::paper(p, q, reference::transfer(p, q, params_.transfer, params_.plausibility));
+      distribution = reference::paper(p, q, reference::transfer(p, q, params_.transfer, params_.plausibility));
     }
-    for (size_t x = 0; x < law.size(); x++) {
-      const double stands = drafts > 0 ? std::min(law[x], q[x]) : 0, rest = law[x] - stands;
+    for (size_t x = 0; x < distribution.size(); x++) {
+      const double stands = drafts > 0 ? std::min(distribution[x], q[x]) : 0, rest = distribution[x] - stands;
       answer.push_back(TokenId(x));
       if (stands > 0) position(answer, probability * stands, drafts - 1);
       if (rest > 0) begin_round(answer, probability * rest);
@@ -69,7 +69,7 @@ class Enumeration {
 
   const Setup& setup_;
   const DecodeParams& params_;
-  std::vector<double> law_;
+  std::vector<double> distribution_;
 };
 
 std::vector<int64_t> sample_sequences(const Setup& setup, DecodeParams params) {
@@ -92,10 +92,10 @@ DecodeParams short_sample(Mode mode, int draft_length) {
 }
 
 double p_value(const Setup& setup, const DecodeParams& params) {
-  return chi_square::test(sample_sequences(setup, params), Enumeration(setup, params).law());
+  return chi_square::test(sample_sequences(setup, params), Enumeration(setup, params).distribution());
 }
 
-void check_law(const Setup& setup, const DecodeParams& params) {
+void check_distribution(const Setup& setup, const DecodeParams& params) {
   const double p = p_value(setup, params);
   CHECK_MSG(p > kAccepted, "mode " + std::to_string(int(params.mode)) + ", gamma " + std::to_string(params.draft_length) +
                                ", p-value " + std::to_string(p));
@@ -104,64 +104,64 @@ void check_law(const Setup& setup, const DecodeParams& params) {
 }  // namespace
 
 TEST("plain samples the target, rag the drafter") {
-  check_law({}, short_sample(Mode::kPlain, 4));
-  check_law({}, short_sample(Mode::kRag, 4));
+  check_distribution({}, short_sample(Mode::kPlain, 4));
+  check_distribution({}, short_sample(Mode::kRag, 4));
 }
 
 TEST("lossless samples the target's sequences for draft lengths 0, 1, 2 and 16") {
-  for (const int length : {0, 1, 2, 16}) check_law({}, short_sample(Mode::kLossless, length));
+  for (const int length : {0, 1, 2, 16}) check_distribution({}, short_sample(Mode::kLossless, length));
 }
 
 TEST("exact samples the transferred target's sequences for draft lengths 0, 1, 2 and 16") {
-  for (const int length : {0, 1, 2, 16}) check_law({}, short_sample(Mode::kExact, length));
+  for (const int length : {0, 1, 2, 16}) check_distribution({}, short_sample(Mode::kExact, length));
 }
 
 TEST("paper samples pi at drafted positions and p at bonus positions for draft lengths 0, 1 and 2") {
-  for (const int length : {0, 1, 2}) check_law({}, short_sample(Mode::kPaper, length));
+  for (const int length : {0, 1, 2}) check_distribution({}, short_sample(Mode::kPaper, length));
 }
 
-TEST("the laws hold under top-k, top-p, min-p and repetition penalty, identical for both models") {
+TEST("the distributions hold under top-k, top-p, min-p and repetition penalty, identical for both models") {
   for (const Mode mode : {Mode::kPlain, Mode::kLossless, Mode::kExact, Mode::kPaper}) {
     DecodeParams params = short_sample(mode, 2);
     params.sampling.top_k = 4;
-    check_law({}, params);
+    check_distribution({}, params);
     params = short_sample(mode, 2);
     params.sampling.top_p = 0.8;
-    check_law({}, params);
+    check_distribution({}, params);
     params = short_sample(mode, 2);
     params.sampling.min_p = 0.15;
     params.sampling.temperature = 1.4;
-    check_law({}, params);
+    check_distribution({}, params);
     params = short_sample(mode, 2);
     params.sampling.repetition_penalty = 2;
     params.sampling.repetition_window = 1;
-    check_law({}, params);
+    check_distribution({}, params);
   }
 }
 
-TEST("the laws hold for a drafter that agrees always, hardly ever, and never (disjoint supports)") {
+TEST("the distributions hold for a drafter that agrees always, hardly ever, and never (disjoint supports)") {
   for (const Mode mode : {Mode::kLossless, Mode::kExact, Mode::kPaper}) {
     Setup same, far, disjoint;
     same.drafter = same.target;
     far.drafter.seed = 9;
     disjoint.drafter.seed = 5;
-    check_law(same, short_sample(mode, 2));
-    check_law(far, short_sample(mode, 2));
+    check_distribution(same, short_sample(mode, 2));
+    check_distribution(far, short_sample(mode, 2));
     DecodeParams params = short_sample(mode, 2);
     params.sampling.top_k = 1;  // one-hot rows: the two models mostly name different tokens
-    check_law(disjoint, params);
+    check_distribution(disjoint, params);
   }
 }
 
-TEST("a confidence threshold shortens drafts without changing the law of lossless and exact") {
+TEST("a confidence threshold shortens drafts without changing the distribution of lossless and exact") {
   for (const Mode mode : {Mode::kLossless, Mode::kExact}) {
     DecodeParams params = short_sample(mode, 2);
     params.confidence = 0.4;
-    check_law({}, params);
+    check_distribution({}, params);
   }
 }
 
-TEST("n-grams change no law: checked by the drafter in all modes, by the target in lossless") {
+TEST("n-grams change no distribution: checked by the drafter in all modes, by the target in lossless") {
   Setup setup;
   setup.target_ms = 10;
   setup.drafter_ms = 5;
@@ -180,19 +180,19 @@ TEST("n-grams change no law: checked by the drafter in all modes, by the target 
       }
       const DecodeStats stats = fixture::run(setup, params).stats;
       CHECK(rounds_of(stats, direct ? Source::kNgram : Source::kCascade) > 0);
-      DecodeParams law = params;
-      if (direct) law.draft_length = 0;  // the text of plain decoding
-      const double p = chi_square::test(sample_sequences(setup, params), Enumeration(setup, law).law());
+      DecodeParams distribution = params;
+      if (direct) distribution.draft_length = 0;  // the text of plain decoding
+      const double p = chi_square::test(sample_sequences(setup, params), Enumeration(setup, distribution).distribution());
       CHECK_MSG(p > kAccepted,
                 "mode " + std::to_string(int(mode)) + (direct ? ", direct" : ", cascade") + ", p-value " + std::to_string(p));
     }
   }
 }
 
-TEST("wrong laws are rejected: p for exact and paper, p_hat for lossless, another temperature") {
+TEST("wrong distributions are rejected: p for exact and paper, p_hat for lossless, another temperature") {
   const Setup setup;
-  const auto lossless = Enumeration(setup, short_sample(Mode::kLossless, 2)).law();
-  const auto exact = Enumeration(setup, short_sample(Mode::kExact, 2)).law();
+  const auto lossless = Enumeration(setup, short_sample(Mode::kLossless, 2)).distribution();
+  const auto exact = Enumeration(setup, short_sample(Mode::kExact, 2)).distribution();
   CHECK(chi_square::test(sample_sequences(setup, short_sample(Mode::kExact, 2)), lossless) < kAccepted);
   CHECK(chi_square::test(sample_sequences(setup, short_sample(Mode::kPaper, 2)), lossless) < kAccepted);
   CHECK(chi_square::test(sample_sequences(setup, short_sample(Mode::kLossless, 2)), exact) < kAccepted);
@@ -203,11 +203,11 @@ TEST("wrong laws are rejected: p for exact and paper, p_hat for lossless, anothe
 
 TEST("the enumeration is a distribution, and paper's sequences depend on the draft length while exact's do not") {
   const Setup setup;
-  const auto law = [&](Mode mode, int length) { return Enumeration(setup, short_sample(mode, length)).law(); };
+  const auto distribution = [&](Mode mode, int length) { return Enumeration(setup, short_sample(mode, length)).distribution(); };
   for (const Mode mode : {Mode::kLossless, Mode::kExact, Mode::kPaper}) {
-    const Row row = law(mode, 2);
+    const Row row = distribution(mode, 2);
     CHECK(std::fabs(std::accumulate(row.begin(), row.end(), 0.0) - 1) < 1e-12);
   }
-  CHECK(reference::total_variation(law(Mode::kExact, 0), law(Mode::kExact, 2)) < 1e-12);
-  CHECK(reference::total_variation(law(Mode::kPaper, 0), law(Mode::kPaper, 2)) > 0.01);
+  CHECK(reference::total_variation(distribution(Mode::kExact, 0), distribution(Mode::kExact, 2)) < 1e-12);
+  CHECK(reference::total_variation(distribution(Mode::kPaper, 0), distribution(Mode::kPaper, 2)) > 0.01);
 }
