@@ -1,6 +1,7 @@
 import { whileListening } from '../base/listening'
 import type { Chunk } from '../document/chunk'
-import { type AskOptions, type KvType, type OpenSettings, readAskOptions, readQuestion } from '../options/options'
+import { type AskOptions, readAskOptions, readQuestion } from '../options/ask'
+import type { KvType, OpenSettings } from '../options/open'
 import { answerQuestion } from '../pipeline/answer-question'
 import { assertDraftWeights } from '../pipeline/drafter'
 import type { ModelParts } from '../pipeline/model-parts'

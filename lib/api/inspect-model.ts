@@ -1,7 +1,9 @@
 /** What a GGUF file says of its model: for `inspect` and for `model.info`. */
 
 import { whileListening } from '../base/listening'
-import { abortSignal, optional, readOptions, text } from '../options/check'
+import { text } from '../options/fields'
+import { signal } from '../options/progress'
+import { type InferOptions, readOptions } from '../options/schema'
 import { native } from '../runtime/addon/load'
 import type { Binding, GgufContents, GgufValue } from '../runtime/binding'
 import { call } from '../runtime/call'
@@ -138,11 +140,13 @@ export function describe(path: string, { metadata, tensors, version, fileBytes }
   }
 }
 
-/** Options of `inspectModel()`. */
-export interface InspectOptions {
+const inspectOptions = {
   /** Cancels the reading; the promise rejects with `signal.reason`. */
-  readonly signal?: AbortSignal | undefined
+  signal,
 }
+
+/** Options of {@link inspectModel}. */
+export interface InspectOptions extends InferOptions<typeof inspectOptions> {}
 
 export function readContents(binding: Binding, path: string, signal: AbortSignal | undefined): Promise<GgufContents> {
   return call({ signal, start: (done) => binding.readGguf(path, done) })
@@ -150,10 +154,8 @@ export function readContents(binding: Binding, path: string, signal: AbortSignal
 
 /** @internal */
 export async function inspectModelWith(binding: Binding, path: string, options?: InspectOptions): Promise<ModelDescription> {
-  const { signal } = readOptions<{ signal: AbortSignal | undefined }>('inspectModel()', options, {
-    signal: optional(abortSignal, undefined),
-  })
-  text(1)(path, 'the path')
+  const { signal } = readOptions('inspectModel()', options, inspectOptions)
+  text(1).read(path, 'the path')
   return describe(path, await whileListening(undefined, [signal], (linked) => readContents(binding, path, linked)))
 }
 

@@ -1,13 +1,14 @@
 import { RagdraftError } from '../base/errors'
 import { whileListening } from '../base/listening'
-import { text } from '../options/check'
-import { type Device, type LoadModelOptions, type LoadSettings, readLoadOptions } from '../options/options'
+import { text } from '../options/fields'
+import { type Device, type LoadModelOptions, type LoadSettings, readLoadOptions } from '../options/load'
 import { chatTemplateOf } from '../prompt/template'
 import { native } from '../runtime/addon/load'
 import type { Binding, NativeModel } from '../runtime/binding'
 import { call } from '../runtime/call'
 import { chooseGpu, type GpuChoice, type GpuPlace } from '../runtime/gpu/cuda'
 import { Scope } from '../runtime/scope'
+import { weightsCacheFolder } from '../runtime/weights-cache'
 import { tokenizerFromGguf } from '../tokenizer/from-gguf'
 import { vocabularyOf } from '../tokenizer/same-vocabulary'
 import { describe, readContents } from './inspect-model'
@@ -44,7 +45,7 @@ async function loadOn(
 
 /** {@link loadModel} over a given binding. @internal */
 export async function loadModelWith(binding: Binding, path: string, options?: LoadModelOptions): Promise<Model> {
-  text(1)(path, 'the path')
+  text(1).read(path, 'the path')
   const settings = readLoadOptions(options)
   return whileListening(
     settings.onProgress,
@@ -54,13 +55,18 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
   )
 }
 
+/** The folder of the packed weights; '' without one. */
+const cacheFolderOf = ({ weightsCache }: LoadSettings) =>
+  typeof weightsCache === 'string' ? weightsCache : weightsCache ? weightsCacheFolder() : ''
+
 async function loadUnder(binding: Binding, path: string, settings: LoadSettings): Promise<Model> {
   const { signal, onProgress } = settings
+  const cacheFolder = cacheFolderOf(settings)
   // The head first: an unsupported tokenizer or a broken template shows before gigabytes are read.
   const contents = await readContents(binding, path, signal)
   const tokenizer = tokenizerFromGguf(contents.metadata)
   const template = chatTemplateOf(contents.metadata)
-  const { threads: wantedThreads, isa, draftCopy, weightsCache: cacheFolder } = settings
+  const { threads: wantedThreads, isa, draftCopy } = settings
   const load = (gpu: GpuPlace | undefined) =>
     call<NativeModel>({
       signal,

@@ -1,10 +1,14 @@
 import { whileListening } from '../base/listening'
 import type { DocumentInput } from '../document/source'
-import { invalid } from '../options/check'
-import { type OnProgress, type OpenOptions, readOpenOptions } from '../options/options'
+import { field } from '../options/fields'
+import { type openOptions, openOptionsWithin } from '../options/open'
+import type { OnProgress } from '../options/progress'
+import { type InferOptions, option, readOptions } from '../options/schema'
 import { assertDraftWeights } from '../pipeline/drafter'
 import type { ModelParts } from '../pipeline/model-parts'
 import { readDocument } from '../pipeline/read'
+import { LexicalRetriever } from '../retrieve/lexical'
+import { retrieverField } from '../retrieve/retriever'
 import type { WeightsCacheState } from '../runtime/binding'
 import type { Tokenizer } from '../tokenizer/from-gguf'
 import { assertSameVocabulary } from '../tokenizer/same-vocabulary'
@@ -48,6 +52,25 @@ export interface ModelInfo extends ModelDescription {
 
 let partsOfModel: (model: Model) => ModelParts
 
+const modelField = field<Model>('a model that loadModel() of this copy of ragdraft gave', (value) =>
+  value instanceof Model ? value : undefined,
+)
+
+/** The options of `open()` that only a program can give: objects with a life of their own. */
+const objectOptions = {
+  /**
+   * The draft model; it must have the vocabulary of this one (ERR_VOCABULARY_MISMATCH). Default: this model drafts for itself, from one
+   * copy of the weights. In `lossless` with automatic draft lengths either of the two drafts, whichever is faster, and the draft model
+   * reads its chunks only when that should pay.
+   */
+  drafter: option({ field: modelField, default: undefined }),
+  /** Finds the chunks for a question; it serves this document alone. Default: lexical search. */
+  retriever: option({ field: retrieverField, default: undefined }),
+}
+
+/** Options of {@link Model.open}. */
+export interface OpenOptions extends InferOptions<typeof openOptions>, InferOptions<typeof objectOptions> {}
+
 /**
  * A model in memory. Made by {@link loadModel}; owns the documents that are opened on it.
  * `close()` it (or `await using`) to give the memory back at a known moment.
@@ -88,10 +111,9 @@ export class Model {
   async open(input: string | DocumentInput, options?: OpenOptions): Promise<DocumentSession> {
     const { scope, native, vocabulary } = this.#parts
     scope.assertOpen()
-    const asked = readOpenOptions(options, native.info.contextLength)
-    const settings = { ...asked, kv: asked.kv === 'auto' ? native.info.kv : asked.kv }
-    const drafter = settings.drafter === undefined ? this : settings.drafter
-    if (!(drafter instanceof Model)) throw invalid('drafter', 'a model that loadModel() of this copy of ragdraft gave', drafter)
+    const asked = readOptions('open()', options, { ...objectOptions, ...openOptionsWithin(native.info.contextLength) })
+    const { drafter = this, retriever = new LexicalRetriever(), kv } = asked
+    const settings = { ...asked, retriever, kv: kv === 'auto' ? native.info.kv : kv }
     const drafterParts = partsOfModel(drafter)
     drafterParts.scope.assertOpen()
     assertSameVocabulary(vocabulary, drafterParts.vocabulary)

@@ -1,10 +1,10 @@
 /** Decoding: native tokens -> streamed text, up to a stop string. */
 
-import type { FinishReason } from '../api/answer'
 import { RagdraftError } from '../base/errors'
 import type { GenerateRequest, NativeStats } from '../runtime/binding'
 import { call } from '../runtime/call'
 import { TextStream } from '../tokenizer/text-stream'
+import type { FinishReason } from './answer-result'
 import type { ModelParts } from './model-parts'
 
 /** Thrown out of the token callback: a stop string is complete. Ends the native request like an abort. */

@@ -1,6 +1,7 @@
 /** Who drafts for a question: the model itself, by all bits of its weights or by four of each, another model, or nobody. */
 import { RagdraftError } from '../base/errors'
-import type { DraftWeights, Mode } from '../options/options'
+import type { Mode } from '../options/ask'
+import type { DraftWeights } from '../options/open'
 import type { ModelParts } from './model-parts'
 
 /** What drafted. */

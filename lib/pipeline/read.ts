@@ -3,17 +3,19 @@
 import { RagdraftError } from '../base/errors'
 import { inSlices } from '../base/steps'
 import { type DocumentInput, loadDocument } from '../document/source'
-import type { KvType, OpenSettings } from '../options/options'
+import type { KvType, OpenSettings } from '../options/open'
+import type { OnProgress } from '../options/progress'
 import { buildDocumentPrefix } from '../prompt/target-prompt'
+import type { Retriever } from '../retrieve/retriever'
 import type { NativeSequence } from '../runtime/binding'
 import { callSync } from '../runtime/call'
 import { tokensAt } from '../tokenizer/tokens-at'
-import { type DocumentIndex, indexSteps } from './document-index'
+import { type DocumentIndex, indexDocument } from './index-document'
 import type { ModelParts } from './model-parts'
 import { prefill } from './prefill'
 
 /** Tokens that a context of our choice leaves for a question and its answer. */
-const roomTokens = 2048
+const questionTokens = 2048
 
 /** A document in memory: everything that questions share. */
 export interface Reading extends DocumentIndex {
@@ -47,32 +49,39 @@ export function contextOverflow(what: string, promptTokens: number, contextToken
   )
 }
 
+export interface ReadSettings extends Pick<OpenSettings, 'system' | 'chunkTokens' | 'retrievalOnly' | 'contextTokens'> {
+  readonly kv: KvType
+  readonly retriever: Retriever
+  readonly onProgress: OnProgress | undefined
+}
+
 /** @param drafterContext the drafter's trained context in tokens: what counts where retrieval alone serves */
 export async function readDocument(
   model: ModelParts,
   drafterContext: number,
   input: DocumentInput,
-  settings: OpenSettings & { readonly kv: KvType },
+  settings: ReadSettings,
   signal: AbortSignal,
 ): Promise<Reading> {
   const start = performance.now()
   const { binding, native, tokenizer, template } = model
-  const { system, chunkTokens, kv, retrievalOnly, onProgress } = settings
+  const { system, chunkTokens, kv, retrievalOnly, onProgress, retriever } = settings
   const { text } = await loadDocument(input, { signal })
 
   const tokens = await tokenizer.encodeAsync(text, {
     signal,
     onProgress: (processed, total) => onProgress?.({ phase: 'tokenize', processed, total }),
   })
-  const prefix = retrievalOnly ? new Int32Array() : buildDocumentPrefix({ tokenizer, template, system, document: tokens }).tokens
+  const prefix = retrievalOnly ? new Int32Array() : buildDocumentPrefix({ tokenizer, template, system, document: tokens })
   const contextTokens = retrievalOnly
     ? Math.min(drafterContext, settings.contextTokens ?? drafterContext)
-    : (settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + roomTokens))
+    : (settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + questionTokens))
   if (prefix.length >= contextTokens) throw contextOverflow('the document', prefix.length, contextTokens)
 
-  const total = text.length
-  const steps = indexSteps(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) })
-  const index = await inSlices(steps, { signal, total, onProgress: (processed) => onProgress?.({ phase: 'index', processed, total }) })
+  const index = await indexDocument(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) }, retriever, {
+    signal,
+    onProgress: (processed) => onProgress?.({ phase: 'index', processed, total: text.length }),
+  })
   signal.throwIfAborted()
 
   const places = [...index.chunks.map(({ start }) => start), text.length]

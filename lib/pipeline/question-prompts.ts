@@ -1,0 +1,59 @@
+/** Steps 1 to 3 of a question: the target's prompt, the chunks for it, and what the draft model reads. */
+import type { AskSettings } from '../options/ask'
+import { buildQuestionSuffix } from '../prompt/target-prompt'
+import { type DraftContext, draftContext } from './draft-context'
+import type { DrafterInfo } from './drafter'
+import type { ModelParts } from './model-parts'
+import { contextOverflow, type Reading } from './read'
+import { retrieve } from './retrieve'
+import { sharedContext } from './shared-draft-context'
+
+/** What the models read for a question; null where the mode does not use one. */
+export interface QuestionPrompts {
+  /** The target's, after the document, which is in its cache. */
+  readonly suffix: Int32Array | null
+  readonly draft: DraftContext | null
+  /** Of the self-drafter, where one may draft besides another model. */
+  readonly selfDraft: DraftContext | null
+  /** Tokens of the target's whole prompt. */
+  readonly promptTokens: number
+}
+
+export interface PromptContext {
+  readonly target: ModelParts
+  readonly drafter: ModelParts
+  readonly reading: Reading
+}
+
+/**
+ * @param drafters who drafts, and the self-drafter that may take turns with it
+ * @throws ERR_CONTEXT_OVERFLOW, ERR_CHAT_TEMPLATE, what the retriever throws; `signal.reason` on abort
+ */
+export async function buildPrompts(
+  { target, drafter, reading }: PromptContext,
+  question: string,
+  settings: AskSettings,
+  drafters: { readonly main: DrafterInfo; readonly self: DrafterInfo | null },
+  signal: AbortSignal,
+): Promise<QuestionPrompts> {
+  const { tokenizer, template, binding } = target
+  const { mode, history, maxTokens } = settings
+  if (mode === 'rag') {
+    const retrieved = await retrieve(reading, question, settings, signal)
+    const answerTokens = Math.min(maxTokens, drafter.native.info.contextLength)
+    const draft = await draftContext(drafter, reading, retrieved, question, settings, answerTokens, signal)
+    return { suffix: null, draft, selfDraft: null, promptTokens: 0 }
+  }
+  const suffix = buildQuestionSuffix({ tokenizer, template, system: reading.system, question, history })
+  const promptTokens = reading.prefixTokens + suffix.length
+  if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
+  if (mode === 'plain') return { suffix, draft: null, selfDraft: null, promptTokens }
+
+  const retrieved = await retrieve(reading, question, settings, signal)
+  const inTargetsCache = () => sharedContext(reading, retrieved, suffix, binding.constants.pageTokens)
+  if (drafters.main.cache === 'shared') return { suffix, draft: inTargetsCache(), selfDraft: null, promptTokens }
+  const selfDraft = drafters.self ? inTargetsCache() : null
+  const answerTokens = Math.min(maxTokens, reading.contextTokens - promptTokens)
+  const draft = await draftContext(drafter, reading, retrieved, question, settings, answerTokens, signal)
+  return { suffix, draft, selfDraft, promptTokens }
+}
