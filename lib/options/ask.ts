@@ -23,7 +23,7 @@ export interface Turn {
 const int32 = 2 ** 31 - 1 // the native side counts tokens in int32
 
 const seed = field<bigint, number | bigint>(
-  'an integer of at least 0 and below 2^64 (a bigint from 2^53 on)',
+  'an integer of at least 0 and below 2^64',
   (value) => {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
     return typeof value === 'bigint' && value >= 0n && value < 2n ** 64n ? value : undefined
