@@ -4,8 +4,8 @@ import { type AskOptions, readAskOptions, readQuestion } from '../options/ask'
 import type { KvType, OpenSettings } from '../options/open'
 import { answerQuestion } from '../pipeline/answer-question'
 import { assertDraftWeights } from '../pipeline/drafter'
-import type { ModelParts } from '../pipeline/model-parts'
-import type { Reading } from '../pipeline/read'
+import type { LoadedModel } from '../pipeline/loaded-model'
+import type { PreparedDocument } from '../pipeline/read'
 import { Scope } from '../runtime/scope'
 import { Answer } from './answer'
 
@@ -17,31 +17,31 @@ type DocumentSettings = Pick<OpenSettings, 'draftWeights'> & { readonly kv: KvTy
  * itself. Questions may run at the same time. Closes with its model, or its drafter.
  */
 export class DocumentSession {
-  readonly #target: ModelParts
-  readonly #drafter: ModelParts
-  readonly #reading: Reading
+  readonly #target: LoadedModel
+  readonly #drafter: LoadedModel
+  readonly #document: PreparedDocument
   readonly #settings: DocumentSettings
   readonly #scope: Scope
 
   /**
-   * Takes over `reading.sequence`, also when it throws.
+   * Takes over `document.sequence`, also when it throws.
    * @throws ERR_CLOSED if one of the models has been closed meanwhile
    * @internal
    */
-  constructor(target: ModelParts, drafter: ModelParts, reading: Reading, { kv, draftWeights }: DocumentSettings) {
+  constructor(target: LoadedModel, drafter: LoadedModel, document: PreparedDocument, { kv, draftWeights }: DocumentSettings) {
     this.#target = target
     this.#drafter = drafter
-    this.#reading = reading
+    this.#document = document
     this.#settings = { kv, draftWeights }
     const owners = new Set([target.scope, drafter.scope])
     this.#scope = new Scope('document', () => {
       for (const owner of owners) owner.disown(this)
-      reading.sequence?.close()
+      document.sequence?.close()
     })
     try {
       for (const owner of owners) owner.assertOpen()
     } catch (error) {
-      reading.sequence?.close()
+      document.sequence?.close()
       throw error
     }
     for (const owner of owners) owner.adopt(this)
@@ -49,27 +49,27 @@ export class DocumentSession {
 
   /** The text that all offsets refer to, in UTF-16 code units. */
   get text(): string {
-    return this.#reading.text
+    return this.#document.text
   }
 
   /** The pieces that retrieval finds: they tile the text. */
   get chunks(): readonly Chunk[] {
-    return this.#reading.chunks
+    return this.#document.chunks
   }
 
   /** Tokens of the document alone. */
   get documentTokens(): number {
-    return this.#reading.documentTokens
+    return this.#document.documentTokens
   }
 
   /** Tokens in the cache before any question: the document and what the prompt says before it. 0 with `retrievalOnly`. */
   get promptTokens(): number {
-    return this.#reading.prefixTokens
+    return this.#document.prefixTokens
   }
 
   /** Tokens that the target's prompt and the answer may have together; with `retrievalOnly` the drafter's prompt and the answer. */
   get contextTokens(): number {
-    return this.#reading.contextTokens
+    return this.#document.contextTokens
   }
 
   /** Number type of the KV caches of the document and its questions. */
@@ -79,17 +79,17 @@ export class DocumentSession {
 
   /** Memory of the document's keys and values, in bytes; 0 once it is closed. */
   get kvBytes(): number {
-    return this.closed ? 0 : (this.#reading.sequence?.kvBytes ?? 0)
+    return this.closed ? 0 : (this.#document.sequence?.kvBytes ?? 0)
   }
 
-  /** How long reading took: file, tokens, index and prefill, in ms. */
+  /** How long document took: file, tokens, index and prefill, in ms. */
   get readMs(): number {
-    return this.#reading.readMs
+    return this.#document.readMs
   }
 
   /** The prefill's part of {@link readMs}. */
   get prefillMs(): number {
-    return this.#reading.prefillMs
+    return this.#document.prefillMs
   }
 
   /** close() was called, on this document or on one of its models. */
@@ -109,8 +109,8 @@ export class DocumentSession {
     return new Answer(async (emit, cancelled) => {
       this.#scope.assertOpen()
       const words = readQuestion(question)
-      const settings = readAskOptions(options, this.chunks.length, this.#reading.sequence === null)
-      const context = { target: this.#target, drafter: this.#drafter, reading: this.#reading, ...this.#settings }
+      const settings = readAskOptions(options, this.chunks.length, this.#document.sequence === null)
+      const context = { target: this.#target, drafter: this.#drafter, document: this.#document, ...this.#settings }
       assertDraftWeights(this.#target, this.#drafter, settings.draftWeights ?? context.draftWeights)
       const signals = [settings.signal, cancelled]
       return this.#scope.run(signals, (owner) =>

@@ -5,7 +5,7 @@ import { type openOptions, openOptionsWithin } from '../options/open'
 import type { OnProgress } from '../options/progress'
 import { type InferOptions, option, readOptions } from '../options/schema'
 import { assertDraftWeights } from '../pipeline/drafter'
-import type { ModelParts } from '../pipeline/model-parts'
+import type { LoadedModel } from '../pipeline/loaded-model'
 import { readDocument } from '../pipeline/read'
 import { LexicalRetriever } from '../retrieve/lexical'
 import { retrieverField } from '../retrieve/retriever'
@@ -50,7 +50,7 @@ export interface ModelInfo extends ModelDescription {
   }
 }
 
-let partsOfModel: (model: Model) => ModelParts
+let partsOfModel: (model: Model) => LoadedModel
 
 const modelField = field<Model>('a model that loadModel() of this copy of ragdraft gave', (value) =>
   value instanceof Model ? value : undefined,
@@ -76,7 +76,7 @@ export interface OpenOptions extends InferOptions<typeof openOptions>, InferOpti
  * `close()` it (or `await using`) to give the memory back at a known moment.
  */
 export class Model {
-  readonly #parts: ModelParts
+  readonly #parts: LoadedModel
   /** Description and run-time facts; readable after close() too. */
   readonly info: ModelInfo
 
@@ -85,7 +85,7 @@ export class Model {
   }
 
   /** @internal */
-  constructor(parts: ModelParts, info: ModelInfo) {
+  constructor(parts: LoadedModel, info: ModelInfo) {
     this.#parts = parts
     this.info = info
   }
@@ -120,8 +120,8 @@ export class Model {
     assertDraftWeights(this.#parts, drafterParts, settings.draftWeights)
     const read = async (signal: AbortSignal, onProgress: OnProgress | undefined) => {
       const drafterContext = drafterParts.native.info.contextLength
-      const reading = await readDocument(this.#parts, drafterContext, input, { ...settings, onProgress }, signal)
-      return new DocumentSession(this.#parts, drafterParts, reading, settings)
+      const document = await readDocument(this.#parts, drafterContext, input, { ...settings, onProgress }, signal)
+      return new DocumentSession(this.#parts, drafterParts, document, settings)
     }
     return scope.run([settings.signal], (signal) => whileListening(settings.onProgress, [signal], read, (doc) => doc.close()))
   }

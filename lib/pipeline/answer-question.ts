@@ -36,7 +36,7 @@ export async function answerQuestion(
   signal: AbortSignal,
 ): Promise<AnswerResult> {
   const start = performance.now()
-  const { target, drafter, reading } = context
+  const { target, drafter, document } = context
   const { mode, draftLength, draftWeights = context.draftWeights } = settings
   const drafters = { main: drafterOf(target, drafter, mode, draftWeights), self: besideDrafter(target, drafter, mode, draftLength) }
   const prompts = await buildPrompts(context, question, settings, drafters, signal)
@@ -49,7 +49,7 @@ export async function answerQuestion(
     const generated = await generate(mode === 'rag' ? drafter : target, request, settings.stop, emit, signal)
     const end = performance.now()
     const chunks = prompts.draft?.chunks ?? []
-    const citations = await inSlices(reading.quotes.find(generated.text, chunks), { signal })
+    const citations = await inSlices(document.quotes.find(generated.text, chunks), { signal })
     const stats = statsOf(settings, drafters, prompts, generated, { start, prefilled, end })
     const { text, finishReason } = generated
     if (answers.hasSubscribers) answers.publish({ finishReason, stats })
@@ -70,11 +70,11 @@ const precisionOf = ({ kind }: DrafterInfo) => (kind === 'self-q4' ? 'draft' : '
 
 function openCaches(
   caches: Caches,
-  { drafter, reading, kv }: QuestionContext,
+  { drafter, document, kv }: QuestionContext,
   { suffix, draft }: QuestionPrompts,
   info: DrafterInfo,
 ): void {
-  if (suffix) caches.target = callSync(() => reading.sequence?.fork() ?? null)
+  if (suffix) caches.target = callSync(() => document.sequence?.fork() ?? null)
   if (draft?.cache.kind !== 'own') return
   const { contextTokens } = draft.cache
   caches.drafter = callSync(() => drafter.native.createSequence({ contextTokens, kv, precision: precisionOf(info) }))

@@ -2,8 +2,8 @@
 import type { AskSettings } from '../options/ask'
 import { buildDraftPrompt, joinChunks } from '../prompt/draft-prompt'
 import type { SelectedChunk } from '../retrieve/select'
-import type { ModelParts } from './model-parts'
-import { contextOverflow, type Reading } from './read'
+import type { LoadedModel } from './loaded-model'
+import { contextOverflow, type PreparedDocument } from './read'
 import type { RetrievedChunks } from './retrieve'
 
 /** Where a drafter keeps keys and values. */
@@ -28,8 +28,8 @@ export interface DraftContext {
  *   `signal.reason` on abort
  */
 export async function draftContext(
-  drafter: ModelParts,
-  reading: Reading,
+  drafter: LoadedModel,
+  document: PreparedDocument,
   retrieved: RetrievedChunks,
   question: string,
   settings: AskSettings,
@@ -39,11 +39,11 @@ export async function draftContext(
   const { tokenizer, template, native, binding } = drafter
   const draftSlack = binding.constants.maxDraftLength + 1 // a round drafts that many tokens and looks one further
   // Without the document in the target's context, the caller's contextTokens are the drafter's.
-  const context = reading.sequence ? native.info.contextLength : reading.contextTokens
+  const context = document.sequence ? native.info.contextLength : document.contextTokens
   const promptOf = async (chosen: readonly SelectedChunk[]): Promise<DraftContext> => {
-    const texts = chosen.map(({ start, end }) => reading.text.slice(start, end))
+    const texts = chosen.map(({ start, end }) => document.text.slice(start, end))
     const chunks = await tokenizer.encodeAsync(joinChunks(texts), { signal })
-    const tokens = buildDraftPrompt({ tokenizer, template, system: reading.system, question, history: settings.history, chunks })
+    const tokens = buildDraftPrompt({ tokenizer, template, system: document.system, question, history: settings.history, chunks })
     return { chunks: chosen, tokens, cache: { kind: 'own', contextTokens: Math.min(context, tokens.length + answerTokens + draftSlack) } }
   }
   // The whole answer fits; failing that the prompt: drafting then ends before the answer does.
@@ -54,7 +54,7 @@ export async function draftContext(
     if (draft.tokens.length <= limits[1]!) return draft
     throw contextOverflow("the drafter's prompt", draft.tokens.length, context)
   }
-  const shortest = reading.chunks.reduce((least, { tokens }) => Math.min(least, tokens), Infinity)
+  const shortest = document.chunks.reduce((least, { tokens }) => Math.min(least, tokens), Infinity)
   let least = shortest + draftSlack
   for (const limit of limits) {
     let budget = limit

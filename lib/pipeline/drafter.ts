@@ -2,7 +2,7 @@
 import { RagdraftError } from '../base/errors'
 import type { Mode } from '../options/ask'
 import type { DraftWeights } from '../options/open'
-import type { ModelParts } from './model-parts'
+import type { LoadedModel } from './loaded-model'
 
 /** What drafted. */
 export interface DrafterInfo {
@@ -19,13 +19,13 @@ export interface DrafterInfo {
 }
 
 /** What a 4-bit drafter need not read, as a share of all weights: 0.47 with 8-bit matrices alone, 0.72 with copies of 16-bit ones. */
-const savedShare = ({ native }: ModelParts) => 1 - native.info.draftWeightBytes / native.info.weightBytes
+const savedShare = ({ native }: LoadedModel) => 1 - native.info.draftWeightBytes / native.info.weightBytes
 
 /** "auto" asks for this much: rounding a few matrices of a 4-bit model would cost acceptance and save no time. */
 const worthwhileShare = 0.1
 
 /** @throws ERR_INVALID_ARGUMENT if `wanted` is "q4" and the drafter cannot be that */
-export function assertDraftWeights(target: ModelParts, drafter: ModelParts, wanted: DraftWeights): void {
+export function assertDraftWeights(target: LoadedModel, drafter: LoadedModel, wanted: DraftWeights): void {
   if (wanted !== 'q4') return
   const reason =
     drafter !== target
@@ -45,7 +45,7 @@ export function assertDraftWeights(target: ModelParts, drafter: ModelParts, want
  * In `rag` mode the drafter answers and does not draft: what the user reads comes from full weights. In `exact` and `paper` the
  * drafter's distribution becomes part of the answer's, so "auto" does not round it; in `lossless` it can only cost acceptance.
  */
-export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, wanted: DraftWeights): DrafterInfo {
+export function drafterOf(target: LoadedModel, drafter: LoadedModel, mode: Mode, wanted: DraftWeights): DrafterInfo {
   if (mode === 'plain' || mode === 'rag') return { kind: 'none', cache: 'none' }
   if (drafter !== target) return { kind: 'model', cache: 'own' }
   const fourBits = wanted === 'q4' || (wanted === 'auto' && mode === 'lossless' && savedShare(target) >= worthwhileShare)
@@ -56,7 +56,7 @@ export function drafterOf(target: ModelParts, drafter: ModelParts, mode: Mode, w
  * Who may draft beside the `drafter` of `open()`: in `lossless`, where lengths are automatic, the model itself in its own cache. It needs
  * no prompt of its own, and drafts until, and unless, the other's is worth reading.
  */
-export function besideDrafter(target: ModelParts, drafter: ModelParts, mode: Mode, draftLength: number | 'auto'): DrafterInfo | null {
+export function besideDrafter(target: LoadedModel, drafter: LoadedModel, mode: Mode, draftLength: number | 'auto'): DrafterInfo | null {
   if (drafter === target || mode !== 'lossless' || draftLength !== 'auto') return null
   return drafterOf(target, target, mode, 'auto')
 }

@@ -3,8 +3,8 @@ import type { AskSettings } from '../options/ask'
 import { buildQuestionSuffix } from '../prompt/target-prompt'
 import { type DraftContext, draftContext } from './draft-context'
 import type { DrafterInfo } from './drafter'
-import type { ModelParts } from './model-parts'
-import { contextOverflow, type Reading } from './read'
+import type { LoadedModel } from './loaded-model'
+import { contextOverflow, type PreparedDocument } from './read'
 import { retrieve } from './retrieve'
 import { sharedContext } from './shared-draft-context'
 
@@ -20,9 +20,9 @@ export interface QuestionPrompts {
 }
 
 export interface PromptContext {
-  readonly target: ModelParts
-  readonly drafter: ModelParts
-  readonly reading: Reading
+  readonly target: LoadedModel
+  readonly drafter: LoadedModel
+  readonly document: PreparedDocument
 }
 
 /**
@@ -30,7 +30,7 @@ export interface PromptContext {
  * @throws ERR_CONTEXT_OVERFLOW, ERR_CHAT_TEMPLATE, what the retriever throws; `signal.reason` on abort
  */
 export async function buildPrompts(
-  { target, drafter, reading }: PromptContext,
+  { target, drafter, document }: PromptContext,
   question: string,
   settings: AskSettings,
   drafters: { readonly main: DrafterInfo; readonly self: DrafterInfo | null },
@@ -39,21 +39,21 @@ export async function buildPrompts(
   const { tokenizer, template, binding } = target
   const { mode, history, maxTokens } = settings
   if (mode === 'rag') {
-    const retrieved = await retrieve(reading, question, settings, signal)
+    const retrieved = await retrieve(document, question, settings, signal)
     const answerTokens = Math.min(maxTokens, drafter.native.info.contextLength)
-    const draft = await draftContext(drafter, reading, retrieved, question, settings, answerTokens, signal)
+    const draft = await draftContext(drafter, document, retrieved, question, settings, answerTokens, signal)
     return { suffix: null, draft, selfDraft: null, promptTokens: 0 }
   }
-  const suffix = buildQuestionSuffix({ tokenizer, template, system: reading.system, question, history })
-  const promptTokens = reading.prefixTokens + suffix.length
-  if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
+  const suffix = buildQuestionSuffix({ tokenizer, template, system: document.system, question, history })
+  const promptTokens = document.prefixTokens + suffix.length
+  if (promptTokens >= document.contextTokens) throw contextOverflow('the document with this question', promptTokens, document.contextTokens)
   if (mode === 'plain') return { suffix, draft: null, selfDraft: null, promptTokens }
 
-  const retrieved = await retrieve(reading, question, settings, signal)
-  const inTargetsCache = () => sharedContext(reading, retrieved, suffix, binding.constants.pageTokens)
+  const retrieved = await retrieve(document, question, settings, signal)
+  const inTargetsCache = () => sharedContext(document, retrieved, suffix, binding.constants.pageTokens)
   if (drafters.main.cache === 'shared') return { suffix, draft: inTargetsCache(), selfDraft: null, promptTokens }
   const selfDraft = drafters.self ? inTargetsCache() : null
-  const answerTokens = Math.min(maxTokens, reading.contextTokens - promptTokens)
-  const draft = await draftContext(drafter, reading, retrieved, question, settings, answerTokens, signal)
+  const answerTokens = Math.min(maxTokens, document.contextTokens - promptTokens)
+  const draft = await draftContext(drafter, document, retrieved, question, settings, answerTokens, signal)
   return { suffix, draft, selfDraft, promptTokens }
 }

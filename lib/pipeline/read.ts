@@ -1,4 +1,4 @@
-/** Reading a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
+/** PreparedDocument a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
 
 import { RagdraftError } from '../base/errors'
 import { inSlices } from '../base/steps'
@@ -11,14 +11,14 @@ import type { NativeSequence } from '../runtime/binding'
 import { callSync } from '../runtime/call'
 import { tokensAt } from '../tokenizer/tokens-at'
 import { type DocumentIndex, indexDocument } from './index-document'
-import type { ModelParts } from './model-parts'
+import type { LoadedModel } from './loaded-model'
 import { prefill } from './prefill'
 
 /** Tokens that a context of our choice leaves for a question and its answer. */
 const questionTokens = 2048
 
 /** A document in memory: everything that questions share. */
-export interface Reading extends DocumentIndex {
+export interface PreparedDocument extends DocumentIndex {
   readonly text: string
   /** Bound of the chunks' lengths. */
   readonly chunkTokens: number
@@ -35,7 +35,7 @@ export interface Reading extends DocumentIndex {
   readonly system: string | undefined
   /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null where retrieval alone serves. */
   readonly sequence: NativeSequence | null
-  /** The whole reading, and its prefill alone, in ms. */
+  /** The whole document, and its prefill alone, in ms. */
   readonly readMs: number
   readonly prefillMs: number
 }
@@ -57,12 +57,12 @@ export interface ReadSettings extends Pick<OpenSettings, 'system' | 'chunkTokens
 
 /** @param drafterContext the drafter's trained context in tokens: what counts where retrieval alone serves */
 export async function readDocument(
-  model: ModelParts,
+  model: LoadedModel,
   drafterContext: number,
   input: DocumentInput,
   settings: ReadSettings,
   signal: AbortSignal,
-): Promise<Reading> {
+): Promise<PreparedDocument> {
   const start = performance.now()
   const { binding, native, tokenizer, template } = model
   const { system, chunkTokens, kv, retrievalOnly, onProgress, retriever } = settings

@@ -3,7 +3,7 @@
 import type { AskSettings } from '../options/ask'
 import { searchChunks } from '../retrieve/retriever'
 import { chunkBudget, type SelectedChunk, selectChunks } from '../retrieve/select'
-import type { Reading } from './read'
+import type { PreparedDocument } from './read'
 
 /** What a question's draft model may read. */
 export interface RetrievedChunks {
@@ -15,7 +15,7 @@ export interface RetrievedChunks {
 
 /** Searches once. @throws what the retriever throws; `signal.reason` on abort */
 export async function retrieve(
-  { chunks, documentTokens, chunkTokens, retriever }: Reading,
+  { chunks, documentTokens, chunkTokens, retriever }: PreparedDocument,
   question: string,
   { maxChunks = chunkBudget(documentTokens, chunkTokens), chunks: named }: AskSettings,
   signal: AbortSignal,

@@ -1,7 +1,7 @@
 /** What a drafter in the target's cache reads for one question: the pages of the prompt's beginning, of the chosen chunks, and its end. */
 import { concatTokens } from '../prompt/segments'
 import type { DraftContext } from './draft-context'
-import type { Reading } from './read'
+import type { PreparedDocument } from './read'
 import type { RetrievedChunks } from './retrieve'
 
 /** A selection of more than this share of the prefix leaves out so little that all of it is read instead. */
@@ -11,9 +11,9 @@ const wholeShare = 0.75
  * @param suffix what follows the document in the target's prompt
  * @param pageTokens tokens of a page of the cache, which is read as a whole or not at all
  */
-export function sharedContext(reading: Reading, retrieved: RetrievedChunks, suffix: Int32Array, pageTokens: number): DraftContext {
+export function sharedContext(document: PreparedDocument, retrieved: RetrievedChunks, suffix: Int32Array, pageTokens: number): DraftContext {
   const chunks = retrieved.choose(Infinity)
-  const { prefix, chunkStarts } = reading
+  const { prefix, chunkStarts } = document
   const tail = prefix.length - (prefix.length % pageTokens) // from here on everything is read
   // BOS and the instruction: what every token attends to.
   const wanted = [
