@@ -2,14 +2,23 @@
 
 export type { Answer } from './api/answer'
 export type { DocumentSession } from './api/document-session'
-export { type InspectOptions, inspectModel, type ModelDescription, type Quantization, type SpecialToken } from './api/inspect-model'
+export {
+  type InspectOptions,
+  inspectModel,
+  type ModelDescription,
+  type Quantization,
+  type RopeDescription,
+  type RopeScaling,
+  type SpecialToken,
+  type TokenizerDescription,
+} from './api/inspect-model'
 export { type Gpu, type GpuList, listGpus } from './api/list-gpus'
 export { loadModel } from './api/load-model'
 export type { Model, ModelInfo, OpenOptions } from './api/model'
 export { type ErrorCode, type ErrorDetails, RagdraftError } from './base/errors'
 export type { Citation } from './cite/quote-index'
 export type { Chunk, Span } from './document/chunk'
-export type { DocumentInput } from './document/source'
+export type { DocumentFile, DocumentInput, DocumentText } from './document/source'
 export type { AskOptions, Mode, Turn } from './options/ask'
 export type { Device, LoadModelOptions } from './options/load'
 export type { DraftWeights, KvType } from './options/open'

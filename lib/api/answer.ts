@@ -5,16 +5,23 @@ import type { AnswerResult } from '../pipeline/answer-result'
 export type AnswerTask = (emit: (delta: string) => void, signal: AbortSignal) => Promise<AnswerResult>
 
 /**
- * The answer to one question. It is computed from the moment it exists, whether or not anyone looks:
+ * The answer to one question, made by {@link DocumentSession.ask}. It is computed from the moment it exists, whether or not anyone
+ * waits for it:
  *
  * - `await answer` gives the result;
  * - `for await (const delta of answer)` gives the text as it comes. Every loop sees all of it, also one that starts late.
  *   Leaving the last open loop early (`break`, an exception) cancels the answer.
  *
- * Failure rejects the promise and every loop; an abort does so with `signal.reason`. An answer that nobody looks at
- * never causes an unhandled rejection.
+ * Failure rejects the promise and every loop; an abort does so with `signal.reason`. An answer that nobody waits for never causes an
+ * unhandled rejection.
+ *
+ * @example
+ * const answer = doc.ask('What does the contract say about delays?')
+ * for await (const delta of answer) process.stdout.write(delta)
+ * const { citations, finishReason, stats } = await answer
  */
 export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
+  /** Name of the class, as `Object.prototype.toString` shows it. */
   readonly [Symbol.toStringTag] = 'Answer'
   readonly #deltas: string[] = []
   readonly #result: Promise<AnswerResult>
@@ -38,6 +45,7 @@ export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
     this.#result.then(settle, settle)
   }
 
+  /** Waits for the result, as of any promise. */
   // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for
   then<A = AnswerResult, B = never>(
     onFulfilled?: ((result: AnswerResult) => A | PromiseLike<A>) | null,
@@ -46,19 +54,25 @@ export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
     return this.#result.then(onFulfilled, onRejected)
   }
 
+  /** Handles the failure of the answer, as of any promise. */
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<AnswerResult | B> {
     return this.then(null, onRejected)
   }
 
+  /** Runs a function at the end of the answer, as of any promise. */
   finally(onFinally?: (() => void) | null): Promise<AnswerResult> {
     return this.#result.finally(onFinally)
   }
 
-  /** Stops the answer; it rejects with `reason`. No effect once it has ended. */
+  /**
+   * Stops the answer, which rejects with `reason`. Has no effect once the answer has ended.
+   * @param reason Default: a DOMException named "AbortError".
+   */
   cancel(reason: unknown = new DOMException('The answer was cancelled', 'AbortError')): void {
     this.#controller.abort(reason)
   }
 
+  /** The text from its beginning, piece by piece; every call starts an iteration of its own. */
   [Symbol.asyncIterator](): AsyncIterableIterator<string> {
     let next = 0
     let open = true

@@ -13,8 +13,8 @@ import { Answer } from './answer'
 type DocumentSettings = Pick<OpenSettings, 'draftWeights'> & { readonly kv: KvType }
 
 /**
- * A document that a model has read. Made by `model.open()`; every question starts from the read document, so it costs only
- * itself. Questions may run at the same time. Closes with its model, or its drafter.
+ * A document that a model has read, made by {@link Model.open}. Every question starts from the read document, so that it costs only
+ * itself. Several questions may run at the same time. The document closes with its model, or with its `drafter`.
  */
 export class DocumentSession {
   readonly #target: LoadedModel
@@ -47,12 +47,12 @@ export class DocumentSession {
     for (const owner of owners) owner.adopt(this)
   }
 
-  /** The text that all offsets refer to, in UTF-16 code units. */
+  /** The text that all offsets refer to; they count UTF-16 code units, as JavaScript strings do. */
   get text(): string {
     return this.#document.text
   }
 
-  /** The pieces that retrieval finds: they tile the text. */
+  /** The pieces that retrieval finds. They tile the text: each starts where the one before ends. */
   get chunks(): readonly Chunk[] {
     return this.#document.chunks
   }
@@ -82,28 +82,37 @@ export class DocumentSession {
     return this.closed ? 0 : (this.#document.sequence?.kvBytes ?? 0)
   }
 
-  /** How long document took: file, tokens, index and prefill, in ms. */
+  /** Time of the whole reading in ms: file, tokens, index and prefill. */
   get readMs(): number {
     return this.#document.readMs
   }
 
-  /** The prefill's part of {@link readMs}. */
+  /** Time of the prefill in ms, a part of {@link readMs}. */
   get prefillMs(): number {
     return this.#document.prefillMs
   }
 
-  /** close() was called, on this document or on one of its models. */
+  /** Whether `close()` was called, on this document or on one of its models. */
   get closed(): boolean {
     return this.#scope.closed
   }
 
   /**
-   * Asks a question. The answer starts at once; take it as a promise, as a stream of text, or both.
+   * Asks a question. The answer starts at once; take it as a promise, as a stream of text, or both. This function itself never throws:
+   * the answer rejects with ERR_INVALID_ARGUMENT, ERR_CONTEXT_OVERFLOW (details `promptTokens` and `contextTokens`: question and history
+   * leave no tokens for an answer), ERR_OUT_OF_MEMORY, ERR_DEVICE_FAILED, ERR_CHAT_TEMPLATE or ERR_CLOSED, with what a `retriever` or
+   * `onProgress` throws, or with `signal.reason` on abort.
    *
-   * @param question not blank; always plain text to the model, whatever it contains
+   * @param question Must not be blank. It is plain text to the model, whatever it contains.
+   * @param options How to answer; see {@link AskOptions}.
    *
-   * Never throws: it rejects with ERR_INVALID_ARGUMENT, ERR_CONTEXT_OVERFLOW (details `promptTokens`, `contextTokens`: question and
-   * history leave no room for an answer), ERR_OUT_OF_MEMORY, ERR_CHAT_TEMPLATE or ERR_CLOSED, or with `signal.reason` on abort.
+   * @example
+   * const { text, citations } = await doc.ask('Who signed the contract?', { maxTokens: 100 })
+   * for (const { start, end } of citations) console.log(`quoted: ${doc.text.slice(start, end)}`)
+   *
+   * @example
+   * const turns = [{ question: 'Who signed the contract?', answer: text }]
+   * const next = await doc.ask('And when?', { history: turns, signal: AbortSignal.timeout(60_000) })
    */
   ask(question: string, options?: AskOptions): Answer {
     return new Answer(async (emit, cancelled) => {
@@ -121,11 +130,12 @@ export class DocumentSession {
     })
   }
 
-  /** Cancels running questions, waits for them and frees the cache. Idempotent. */
+  /** Cancels running questions, waits for them and frees the cache; may be called again. */
   close(): Promise<void> {
     return this.#scope.close()
   }
 
+  /** Closes the document at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

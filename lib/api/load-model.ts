@@ -107,9 +107,21 @@ async function loadUnder(binding: Binding, path: string, settings: LoadSettings)
 
 /**
  * Loads a GGUF model of the Llama or Qwen2 family and packs its weights for the CPU or GPU that computes.
- * @param path of the file; any part of a split model, the others lying beside it
- * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_UNSUPPORTED_TOKENIZER, ERR_CHAT_TEMPLATE,
- * ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE, ERR_DEVICE_FAILED, ERR_INVALID_ARGUMENT, ERR_NATIVE_LOAD; `signal.reason` on abort
+ *
+ * @param path Path of the file, or of any part of a split model whose other parts are in the same folder.
+ * @param options Where and how to compute; see {@link LoadModelOptions}.
+ * @returns The model in memory, which the caller closes.
+ * @throws ERR_FILE_NOT_FOUND or ERR_FILE_READ if the file cannot be read.
+ * @throws ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_UNSUPPORTED_TOKENIZER or ERR_CHAT_TEMPLATE if the file cannot be used.
+ * @throws ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE or ERR_DEVICE_FAILED if the device cannot take it; `device: 'auto'` tries the CPU first.
+ * @throws ERR_INVALID_ARGUMENT for a wrong option, ERR_NATIVE_LOAD if the native part cannot be loaded, `signal.reason` on abort.
+ *
+ * @example
+ * await using model = await loadModel('qwen2.5-7b-instruct-q8_0.gguf', {
+ *   device: 'auto',
+ *   onProgress: ({ processed, total }) => console.error(`${Math.round((100 * processed) / total)} %`),
+ * })
+ * console.log(model.info.backend, model.info.deviceReason ?? '')
  */
 export async function loadModel(path: string, options?: LoadModelOptions): Promise<Model> {
   return loadModelWith(native(), path, options)

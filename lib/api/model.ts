@@ -15,9 +15,9 @@ import { assertSameVocabulary } from '../tokenizer/same-vocabulary'
 import { DocumentSession } from './document-session'
 import type { ModelDescription } from './inspect-model'
 
-/** What is in memory: the file's description and how it runs. */
+/** Description of a loaded model: what its file says, and how it runs here. */
 export interface ModelInfo extends ModelDescription {
-  /** Memory of the weights where they are computed with, in bytes, without `draftCopyBytes`. */
+  /** Memory of the weights on the device that computes, in bytes, without `draftCopyBytes`. */
   readonly weightBytes: number
   /**
    * Bytes that a `q4` self-drafter reads for a token; equal to `weightBytes` for a model without 8-bit matrices and without a
@@ -38,12 +38,13 @@ export interface ModelInfo extends ModelDescription {
   readonly backend: string
   /** Worker threads, the engine's own included; 1 on a GPU. */
   readonly threads: number
-  /** What `kv: 'auto'` is here: the faster one of the two types of 2 bytes. */
+  /** What `kv: 'auto'` means here: the faster one of the two types of 2 bytes. */
   readonly kv: 'f16' | 'bf16'
-  /** What became of the option `weightsCache`. */
+  /** What happened with the option `weightsCache`. */
   readonly weightsCache: {
+    /** Whether the weights came from the cache, or went to it. */
     readonly state: WeightsCacheState
-    /** File of the packed weights; undefined where there is none. */
+    /** Path of the packed weights; undefined where there is no file. */
     readonly path: string | undefined
     /** Why a file that was there was not used, or why none was written; undefined where there is nothing to explain. */
     readonly reason: string | undefined
@@ -72,12 +73,12 @@ const objectOptions = {
 export interface OpenOptions extends InferOptions<typeof openOptions>, InferOptions<typeof objectOptions> {}
 
 /**
- * A model in memory. Made by {@link loadModel}; owns the documents that are opened on it.
- * `close()` it (or `await using`) to give the memory back at a known moment.
+ * A model in memory, made by {@link loadModel}. It owns the documents that are opened on it: closing it closes them.
+ * Close it with `close()` or `await using` to give the memory back at a known moment.
  */
 export class Model {
   readonly #parts: LoadedModel
-  /** Description and run-time facts; readable after close() too. */
+  /** Description of the model and how it runs; readable after `close()` too. */
   readonly info: ModelInfo
 
   static {
@@ -90,23 +91,31 @@ export class Model {
     this.info = info
   }
 
-  /** Text <-> token ids; works after close() too. */
+  /** Converts text to token ids and back; works after `close()` too. */
   get tokenizer(): Tokenizer {
     return this.#parts.tokenizer
   }
 
-  /** close() was called, whether or not it has come to its end. */
+  /** Whether `close()` was called, even if it has not ended yet. */
   get closed(): boolean {
     return this.#parts.scope.closed
   }
 
   /**
-   * Reads a document once: tokenizes it, indexes its chunks and brings it into the KV cache. Then any number of questions
-   * can be asked, none of which reads it again.
-   * @param input the text, or `{ text }`, or `{ path }` of a UTF-8 file
-   * @throws ERR_CONTEXT_OVERFLOW (details `promptTokens`, `contextTokens`) if the document does not fit, ERR_VOCABULARY_MISMATCH
-   * for a drafter with another vocabulary, ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY,
-   * ERR_CHAT_TEMPLATE, ERR_CLOSED; `signal.reason` on abort
+   * Reads a document once: tokenizes it, indexes its chunks and brings it into the KV cache. Then any number of questions can be asked,
+   * none of which reads it again.
+   *
+   * @param input The text itself, `{ text }`, or `{ path }` of a UTF-8 file.
+   * @param options How to read; see {@link OpenOptions}.
+   * @returns The document, which the caller or the model closes.
+   * @throws ERR_CONTEXT_OVERFLOW (details `promptTokens`, `contextTokens`) if the document does not fit into the context.
+   * @throws ERR_VOCABULARY_MISMATCH for a `drafter` with another vocabulary.
+   * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_CHAT_TEMPLATE or ERR_CLOSED; what a
+   *   `retriever` or `onProgress` throws; `signal.reason` on abort.
+   *
+   * @example
+   * const doc = await model.open({ path: 'contract.txt' }, { kv: 'q8', system: 'Answer in one sentence.' })
+   * console.log(`${doc.documentTokens} tokens read in ${doc.readMs} ms`)
    */
   async open(input: string | DocumentInput, options?: OpenOptions): Promise<DocumentSession> {
     const { scope, native, vocabulary } = this.#parts
@@ -127,13 +136,14 @@ export class Model {
   }
 
   /**
-   * Cancels what runs, closes the documents of this model and those that it drafts for, and drops the weights.
-   * Idempotent; resolves when nothing native is left.
+   * Cancels what runs, closes the documents of this model and those that it drafts for, and frees the weights. Resolves when no native
+   * memory is left; may be called again.
    */
   close(): Promise<void> {
     return this.#parts.scope.close()
   }
 
+  /** Closes the model at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -4,15 +4,17 @@ import { codePointCuts, graphemeCuts, SEPARATORS, separatorCuts } from './separa
 
 /** A half-open range of UTF-16 character offsets: `document.slice(start, end)`. */
 export interface Span {
+  /** Offset of the first code unit. */
   readonly start: number
+  /** Offset after the last code unit. */
   readonly end: number
 }
 
-/** One chunk of a document. */
+/** A chunk of a document: what retrieval finds. */
 export interface Chunk extends Span {
   /** Position in the document, from 0. */
   readonly index: number
-  /** Length in tokens: `countTokens` of exactly this slice. */
+  /** Length in tokens, of exactly this slice. */
   readonly tokens: number
 }
 

@@ -11,12 +11,14 @@ import { type InferOptions, type InferSettings, option, readOptions } from './sc
  * - `plain`: the target alone, without speculation;
  * - `rag`: the draft model alone, over the retrieved chunks.
  */
-export type Mode = (typeof modes)[number]
-const modes = ['plain', 'rag', 'lossless', 'exact', 'paper'] as const
+export type Mode = 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
+const modes: readonly Mode[] = ['plain', 'rag', 'lossless', 'exact', 'paper']
 
 /** An earlier question of a conversation and the answer it got. */
 export interface Turn {
+  /** The question, plain text to the model. */
   readonly question: string
+  /** The answer that the model, or anyone, gave to it. */
   readonly answer: string
 }
 

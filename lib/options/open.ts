@@ -6,17 +6,16 @@ import { type InferSettings, option, type Schema } from './schema'
  * Number type of keys and values in the cache. `f16` and `bf16` take 2 bytes each, `f32` takes 4. `q8` takes 1 byte each and one scale
  * per token and KV head: about half the memory of `f16` and half its time to read a long context, at a small loss of precision.
  */
-export type KvType = (typeof kvTypes)[number]
-export const kvTypes = ['f16', 'bf16', 'f32', 'q8'] as const
+export type KvType = 'f16' | 'bf16' | 'f32' | 'q8'
+export const kvTypes = ['f16', 'bf16', 'f32', 'q8'] as const satisfies readonly KvType[]
 
 /**
  * How a model that drafts for itself reads its weights. `q4` takes the upper 4 bits of its 8-bit (Q8_0) matrices, which is about the
  * quality of Q4_0 for half the bytes and no memory of its own, and the 4-bit copies that `draftCopy` of {@link loadModel} made of
  * others. `full` takes all bits. `auto` is `q4` where that saves at least a tenth of the bytes, as for a Q8_0 model, else `full`.
  */
-export type DraftWeights = (typeof draftWeightKinds)[number]
-const draftWeightKinds = ['auto', 'full', 'q4'] as const
-export const draftWeightsField = oneOf(draftWeightKinds)
+export type DraftWeights = 'auto' | 'full' | 'q4'
+export const draftWeightsField = oneOf<DraftWeights>(['auto', 'full', 'q4'])
 
 /** The context of a model that is not known yet: the native side counts tokens in int32. */
 const anyContext = 2 ** 31 - 1

@@ -41,7 +41,7 @@ export interface AnswerStats {
   readonly drafted: number
   /** Drafted tokens that were accepted. */
   readonly accepted: number
-  /** [i]: how often the i-th drafted token of a round was accepted; as long as the longest draft. */
+  /** Entry i: how often the i-th drafted token of a round was accepted; as long as the longest draft. */
   readonly acceptedByPosition: readonly number[]
   /** How the rounds drafted, and the estimates that the choices rest on. */
   readonly speculation: SpeculationStats

@@ -1,4 +1,4 @@
-/** PreparedDocument a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
+/** Reads a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
 
 import { RagdraftError } from '../base/errors'
 import { inSlices } from '../base/steps'
@@ -17,25 +17,25 @@ import { prefill } from './prefill'
 /** Tokens that a context of our choice leaves for a question and its answer. */
 const questionTokens = 2048
 
-/** A document in memory: everything that questions share. */
+/** A document in memory: everything that questions share. Without a sequence (`retrievalOnly`) only `rag` questions can be asked. */
 export interface PreparedDocument extends DocumentIndex {
   readonly text: string
   /** Bound of the chunks' lengths. */
   readonly chunkTokens: number
   /** Tokens of the document alone. */
   readonly documentTokens: number
-  /** Tokens of all that comes before a question (system message, instruction, document); 0 where retrieval alone serves. */
+  /** Tokens of all that comes before a question (system message, instruction, document); 0 without a sequence. */
   readonly prefixTokens: number
-  /** The tokens of it, the document's last; empty where retrieval alone serves. */
+  /** These tokens, the document's last; empty without a sequence. */
   readonly prefix: Int32Array
-  /** Where each chunk begins in it, then its end; empty where retrieval alone serves. */
+  /** Position in the prefix of each chunk's first token, then the end of the last; empty without a sequence. */
   readonly chunkStarts: Int32Array
-  /** What prompt and answer may have together: of the target, of the drafter where retrieval alone serves. */
+  /** Tokens that prompt and answer may have together: the target's, without a sequence the draft model's. */
   readonly contextTokens: number
   readonly system: string | undefined
-  /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null where retrieval alone serves. */
+  /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null with `retrievalOnly`. */
   readonly sequence: NativeSequence | null
-  /** The whole document, and its prefill alone, in ms. */
+  /** Time of the whole reading, and of its prefill alone, in ms. */
   readonly readMs: number
   readonly prefillMs: number
 }

@@ -11,7 +11,12 @@ const wholeShare = 0.75
  * @param suffix what follows the document in the target's prompt
  * @param pageTokens tokens of a page of the cache, which is read as a whole or not at all
  */
-export function sharedContext(document: PreparedDocument, retrieved: RetrievedChunks, suffix: Int32Array, pageTokens: number): DraftContext {
+export function sharedContext(
+  document: PreparedDocument,
+  retrieved: RetrievedChunks,
+  suffix: Int32Array,
+  pageTokens: number,
+): DraftContext {
   const chunks = retrieved.choose(Infinity)
   const { prefix, chunkStarts } = document
   const tail = prefix.length - (prefix.length % pageTokens) // from here on everything is read

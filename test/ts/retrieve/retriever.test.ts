@@ -11,7 +11,7 @@ const noHits = async (): Promise<Hit[]> => []
 const retriever = (parts: Partial<Retriever> = {}): Retriever => ({ index: async () => {}, search: noHits, ...parts })
 
 t.test('it indexes the document once, searches once per question, and its hits are read', async (t) => {
-  const calls: unknown[] = []
+  const calls: unknown[][] = []
   let chunkOfNeedle = -1
   const own: Retriever = {
     async index(document, chunks, { onProgress }) {
@@ -40,7 +40,7 @@ t.test('it indexes the document once, searches once per question, and its hits a
   }
   await doc.ask(question, { ...ask, mode: 'plain' })
   await doc.ask(question, { ...ask, chunks: [0] })
-  const searches = calls.filter((call) => (call as string[])[0] === 'search')
+  const searches = calls.filter((call) => call[0] === 'search')
   t.same(calls[0], ['index', true, doc.chunks.length])
   t.equal(searches.length, 3, 'plain reads no chunks, and named chunks need no search')
   t.same(searches[0]?.slice(0, 2), ['search', question])
@@ -134,7 +134,7 @@ t.test('hits that are none are refused with ERR_INVALID_ARGUMENT, which names th
   ]
   for (const [value, message] of bad) {
     hits = value
-    const error = await doc.ask(question, ask).catch((reason) => reason)
+    const error = (await doc.ask(question, ask).catch((reason) => reason)) as Error
     t.match(error, { code: 'ERR_INVALID_ARGUMENT' }, message)
     t.ok(error.message.startsWith(message), error.message)
   }
@@ -144,7 +144,7 @@ t.test('an object without the two functions is refused', async (t) => {
   const model = await loadModelWith(new FakeBinding(), 'fake.gguf')
   t.teardown(() => model.close())
   for (const wrong of [null, {}, { index: async () => {} }, 'bm25', () => {}])
-    await t.rejects(model.open(text, { retriever: wrong as Retriever }), {
+    await t.rejects(model.open(text, { retriever: wrong as unknown as Retriever }), {
       code: 'ERR_INVALID_ARGUMENT',
       message: /^retriever must be an object with the functions index and search, got /,
     })
