@@ -1,6 +1,6 @@
 /** The engines with one face: a model, a context that grows and rolls back, and the times of its passes. */
 
-import type { KvType } from '../lib/options/options'
+import type { KvType } from '../lib/options/open'
 import type { NativeSequence } from '../lib/runtime/binding'
 import { evaluate, generate, loadModel, prefill, randomTokens } from '../test/helpers/native'
 import type { PeerSetting } from './compare'

@@ -1,6 +1,6 @@
 /** A process that loads a model, answers once, and tells what that took: suite load. Arguments: file, threads, KV type. */
 import { loadModel } from '../lib/index'
-import type { KvType } from '../lib/options/options'
+import type { KvType } from '../lib/options/open'
 
 export interface Loaded {
   readonly ms: number

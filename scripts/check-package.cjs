@@ -100,7 +100,8 @@ function pack() {
 }
 
 /** Five lines that answer, and a sixth that tells. */
-const answer = `import { demoBook, ensureDemoModel, loadModel } from 'ragdraft'
+const answer = `import { loadModel } from 'ragdraft'
+import { demoBook, ensureDemoModel } from 'ragdraft/demo'
 const book = demoBook()
 await using model = await loadModel(await ensureDemoModel({ directory: '.' }))
 await using document = await model.open(book.text.slice(0, book.needle.end + 2))
@@ -108,7 +109,8 @@ const { text }: { text: string } = await document.ask(book.question, { stop: ['\
 console.log(text.trim() === book.answer.trim() ? 'it answers' : \`wrong: \${text}\`)
 `
 /** The same for tools that take CommonJS; failures tell what a caller sees. */
-const answerCommonJs = `const { RagdraftError, demoBook, ensureDemoModel, loadModel, listGpus } = require('ragdraft')
+const answerCommonJs = `const { RagdraftError, loadModel, listGpus } = require('ragdraft')
+const { demoBook, ensureDemoModel } = require('ragdraft/demo')
 const run = async () => {
   await listGpus()
   const book = demoBook()
@@ -188,7 +190,8 @@ check('Workers, one of which is terminated in the middle', () => {
   write(
     path.join(app, 'workers.cjs'),
     `const { Worker, isMainThread, parentPort } = require('node:worker_threads')
-const { demoBook, ensureDemoModel, loadModel } = require('ragdraft')
+const { loadModel } = require('ragdraft')
+const { demoBook, ensureDemoModel } = require('ragdraft/demo')
 const work = async () => {
   const book = demoBook()
   const model = await loadModel(await ensureDemoModel({ directory: '.' }))
@@ -219,10 +222,7 @@ check('two copies in one process', () => {
 })
 
 check(`a single executable application of Node ${versions.node[26]}, node_modules beside it`, () => {
-  write(
-    path.join(app, 'single.cjs'),
-    answerCommonJs.replace("require('ragdraft')", "require('node:module').createRequire(process.execPath)('ragdraft')"),
-  )
+  write(path.join(app, 'single.cjs'), answerCommonJs.replaceAll('require(', "require('node:module').createRequire(process.execPath)("))
   write(path.join(app, 'single.json'), JSON.stringify({ main: 'single.cjs', output: 'single', disableExperimentalSEAWarning: true }))
   succeed(node(26), ['--build-sea', 'single.json'], { cwd: app })
   answers(run(path.join(app, 'single'), [], { cwd: app }))
@@ -258,7 +258,7 @@ const webpack = (name, externals) => {
   succeed(node(20), ['-e', program])
 }
 check(`webpack ${versions.webpack}, ragdraft external`, () => {
-  webpack('external', { ragdraft: 'commonjs ragdraft' })
+  webpack('external', { ragdraft: 'commonjs ragdraft', 'ragdraft/demo': 'commonjs ragdraft/demo' })
   answers(run(node(20), ['webpack/external.cjs'], { cwd: app }))
 })
 check('webpack, ragdraft bundled: the error names the remedy', () => {
@@ -293,7 +293,8 @@ check('@vercel/nft: the module and the probe of ragdraft-cuda are traced', () =>
 })
 
 const nextApp = at('next')
-const nextRoute = `import { RagdraftError, demoBook, ensureDemoModel, loadModel } from 'ragdraft'
+const nextRoute = `import { RagdraftError, loadModel } from 'ragdraft'
+import { demoBook, ensureDemoModel } from 'ragdraft/demo'
 export const dynamic = 'force-dynamic'
 export async function GET() {
   try {
@@ -352,7 +353,8 @@ check('Next, ragdraft bundled: the error names the remedy', () => namesRemedy(ne
 // ---- Jest --------------------------------------------------------------------------------------------------------------------------------
 
 check(`Jest ${versions.jest}: errors are RagdraftErrors, and it answers`, () => {
-  const test = `const { RagdraftError, demoBook, ensureDemoModel, loadModel } = require('ragdraft')
+  const test = `const { RagdraftError, loadModel } = require('ragdraft')
+const { demoBook, ensureDemoModel } = require('ragdraft/demo')
 test('errors of the addon', async () => {
   const error = await loadModel('/no/such.gguf').catch((caught) => caught)
   expect(error).toBeInstanceOf(RagdraftError)

@@ -1,6 +1,7 @@
 /** A question from ask() to the end of its answer: the demo model and its book at several lengths, every way of drafting. */
-import { demoBook, hideSentence } from '../../lib/demo'
-import { type AskOptions, type DocumentSession, ensureDemoModel, type KvType, loadModel, type Model } from '../../lib/index'
+import { ensureDemoModel } from '../../lib/demo'
+import { demoBook, hideSentence } from '../../lib/demo/book'
+import { type AskOptions, type DocumentSession, type KvType, loadModel, type Model } from '../../lib/index'
 import { markBestPeer, peerKvType, peerOf, peerSettings } from '../compare'
 import { chunk, openPeer, peerPlain, withOpened } from '../contenders'
 import { modelFile, modelLabel } from '../models'

@@ -1,43 +1,84 @@
 /** What a GGUF file says of its model: for `inspect` and for `model.info`. */
 
 import { whileListening } from '../base/listening'
-import { abortSignal, optional, readOptions, text } from '../options/check'
+import { text } from '../options/fields'
+import { signal } from '../options/progress'
+import { type InferOptions, readOptions } from '../options/schema'
 import { native } from '../runtime/addon/load'
 import type { Binding, GgufContents, GgufValue } from '../runtime/binding'
 import { call } from '../runtime/call'
 
 /** The tensors of one number type. */
 export interface Quantization {
-  /** "Q4_K", "F32", ... */
+  /** Name of the type, such as "Q4_K" or "F32". */
   readonly type: string
+  /** Number of tensors. */
   readonly tensors: number
+  /** Size of the tensors in bytes. */
   readonly bytes: number
 }
 
 /** A token with a role of its own. */
 export interface SpecialToken {
+  /** Id of the token. */
   readonly id: number
-  /** Its name, as "<|eot_id|>". */
+  /** Name of the token, such as "<|eot_id|>". */
   readonly text: string
+}
+
+/** How positions are turned into angles. */
+export interface RopeDescription {
+  /** Base of the rotation frequencies. */
+  readonly theta: number
+  /** Scaling of the frequencies for long contexts; undefined without. */
+  readonly scaling: RopeScaling | undefined
+}
+
+/** How the rotation frequencies are scaled for long contexts. */
+export interface RopeScaling {
+  /** "linear", "yarn" or "llama3" (which is given as a tensor of factors). */
+  readonly type: string
+  /** How much longer the context becomes; undefined where the file does not say. */
+  readonly factor: number | undefined
+  /** Context in tokens before the scaling; undefined where the file does not say. */
+  readonly originalContext: number | undefined
+}
+
+/** What a GGUF file says of its tokenizer. */
+export interface TokenizerDescription {
+  /** "gpt2" is byte-level BPE, "llama" is SentencePiece. */
+  readonly model: string
+  /** Name of the pre-tokenizer; undefined where the file does not say. */
+  readonly pre: string | undefined
+  /** Number of tokens. */
+  readonly tokens: number
+  /** Whether a prompt begins with BOS; undefined where the file does not say. */
+  readonly addBos: boolean | undefined
+  /** Special tokens by role: "bos", "eos", "eot", "unknown", "padding", ... */
+  readonly special: Readonly<Record<string, SpecialToken>>
 }
 
 /** What a GGUF file says of its model. Counts are 0 and texts empty where it does not say. */
 export interface ModelDescription {
+  /** Path of the file, as it was given. */
   readonly path: string
-  /** Bytes, all parts of a split file together. */
+  /** Size in bytes, all parts of a split file together. */
   readonly fileBytes: number
-  /** 2 or 3. */
+  /** Version of the GGUF format, 2 or 3. */
   readonly ggufVersion: number
+  /** Name of the model; undefined where the file does not say. */
   readonly name: string | undefined
-  /** "llama", "qwen2", ... also one that `loadModel` refuses. */
+  /** "llama", "qwen2", ...; also one that `loadModel` refuses. */
   readonly architecture: string
-  /** Weights in all tensors. */
+  /** Number of weights in all tensors. */
   readonly parameters: number
+  /** Number of transformer layers. */
   readonly layers: number
   /** Width of the residual stream. */
   readonly embedding: number
+  /** Attention heads per layer. */
   readonly heads: number
-  /** Heads of keys and values; fewer than `heads` with grouped-query attention. */
+  /** Heads of keys and values per layer; fewer than `heads` with grouped-query attention. */
   readonly kvHeads: number
   /** Dimensions of a head. */
   readonly headDim: number
@@ -47,28 +88,13 @@ export interface ModelDescription {
   readonly vocab: number
   /** Trained context in tokens. */
   readonly contextLength: number
-  readonly rope: {
-    /** Base of the rotation frequencies. */
-    readonly theta: number
-    /** `type`: "linear", "yarn" or "llama3" (given as a tensor of factors). */
-    readonly scaling:
-      | { readonly type: string; readonly factor: number | undefined; readonly originalContext: number | undefined }
-      | undefined
-  }
+  /** How positions are turned into angles. */
+  readonly rope: RopeDescription
   /** Number types of the tensors, the one with the most bytes first. */
   readonly quantization: readonly Quantization[]
-  readonly tokenizer: {
-    /** "gpt2" = byte-level BPE, "llama" = SentencePiece. */
-    readonly model: string
-    /** Name of the pre-tokenizer. */
-    readonly pre: string | undefined
-    readonly tokens: number
-    /** Whether a prompt begins with BOS; undefined where the file does not say. */
-    readonly addBos: boolean | undefined
-    /** By role: "bos", "eos", "eot", "unknown", "padding"... */
-    readonly special: Readonly<Record<string, SpecialToken>>
-  }
-  /** Jinja source; undefined for a model without one. */
+  /** The tokenizer. */
+  readonly tokenizer: TokenizerDescription
+  /** Chat template as Jinja source; undefined for a model without one. */
   readonly chatTemplate: string | undefined
 }
 
@@ -138,11 +164,13 @@ export function describe(path: string, { metadata, tensors, version, fileBytes }
   }
 }
 
-/** Options of `inspectModel()`. */
-export interface InspectOptions {
+const inspectOptions = {
   /** Cancels the reading; the promise rejects with `signal.reason`. */
-  readonly signal?: AbortSignal | undefined
+  signal,
 }
+
+/** Options of {@link inspectModel}. */
+export interface InspectOptions extends InferOptions<typeof inspectOptions> {}
 
 export function readContents(binding: Binding, path: string, signal: AbortSignal | undefined): Promise<GgufContents> {
   return call({ signal, start: (done) => binding.readGguf(path, done) })
@@ -150,18 +178,20 @@ export function readContents(binding: Binding, path: string, signal: AbortSignal
 
 /** @internal */
 export async function inspectModelWith(binding: Binding, path: string, options?: InspectOptions): Promise<ModelDescription> {
-  const { signal } = readOptions<{ signal: AbortSignal | undefined }>('inspectModel()', options, {
-    signal: optional(abortSignal, undefined),
-  })
-  text(1)(path, 'the path')
+  const { signal } = readOptions('inspectModel()', options, inspectOptions)
+  text(1).read(path, 'the path')
   return describe(path, await whileListening(undefined, [signal], (linked) => readContents(binding, path, linked)))
 }
 
 /**
- * Describes a GGUF file without loading its weights; also of a model that `loadModel` refuses.
- * @param path of the file; any part of a split model
- * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY,
- * ERR_NATIVE_LOAD; `signal.reason` on abort
+ * Describes a GGUF file without loading its weights, also one that {@link loadModel} refuses.
+ *
+ * @param path Path of the file, or of any part of a split model.
+ * @throws ERR_FILE_NOT_FOUND or ERR_FILE_READ if the file cannot be read, ERR_INVALID_MODEL or ERR_UNSUPPORTED_MODEL if it is no GGUF
+ *   file of version 2 or 3, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY or ERR_NATIVE_LOAD; `signal.reason` on abort.
+ *
+ * @example
+ * const { architecture, parameters, contextLength } = await inspectModel('model.gguf')
  */
 export async function inspectModel(path: string, options?: InspectOptions): Promise<ModelDescription> {
   return inspectModelWith(native(), path, options)

@@ -1,13 +1,14 @@
 import { RagdraftError } from '../base/errors'
 import { whileListening } from '../base/listening'
-import { text } from '../options/check'
-import { type Device, type LoadModelOptions, type LoadSettings, readLoadOptions } from '../options/options'
+import { text } from '../options/fields'
+import { type Device, type LoadModelOptions, type LoadSettings, readLoadOptions } from '../options/load'
 import { chatTemplateOf } from '../prompt/template'
 import { native } from '../runtime/addon/load'
 import type { Binding, NativeModel } from '../runtime/binding'
 import { call } from '../runtime/call'
 import { chooseGpu, type GpuChoice, type GpuPlace } from '../runtime/gpu/cuda'
 import { Scope } from '../runtime/scope'
+import { weightsCacheFolder } from '../runtime/weights-cache'
 import { tokenizerFromGguf } from '../tokenizer/from-gguf'
 import { vocabularyOf } from '../tokenizer/same-vocabulary'
 import { describe, readContents } from './inspect-model'
@@ -44,7 +45,7 @@ async function loadOn(
 
 /** {@link loadModel} over a given binding. @internal */
 export async function loadModelWith(binding: Binding, path: string, options?: LoadModelOptions): Promise<Model> {
-  text(1)(path, 'the path')
+  text(1).read(path, 'the path')
   const settings = readLoadOptions(options)
   return whileListening(
     settings.onProgress,
@@ -54,13 +55,18 @@ export async function loadModelWith(binding: Binding, path: string, options?: Lo
   )
 }
 
+/** The folder of the packed weights; '' without one. */
+const cacheFolderOf = ({ weightsCache }: LoadSettings) =>
+  typeof weightsCache === 'string' ? weightsCache : weightsCache ? weightsCacheFolder() : ''
+
 async function loadUnder(binding: Binding, path: string, settings: LoadSettings): Promise<Model> {
   const { signal, onProgress } = settings
+  const cacheFolder = cacheFolderOf(settings)
   // The head first: an unsupported tokenizer or a broken template shows before gigabytes are read.
   const contents = await readContents(binding, path, signal)
   const tokenizer = tokenizerFromGguf(contents.metadata)
   const template = chatTemplateOf(contents.metadata)
-  const { threads: wantedThreads, isa, draftCopy, weightsCache: cacheFolder } = settings
+  const { threads: wantedThreads, isa, draftCopy } = settings
   const load = (gpu: GpuPlace | undefined) =>
     call<NativeModel>({
       signal,
@@ -101,9 +107,21 @@ async function loadUnder(binding: Binding, path: string, settings: LoadSettings)
 
 /**
  * Loads a GGUF model of the Llama or Qwen2 family and packs its weights for the CPU or GPU that computes.
- * @param path of the file; any part of a split model, the others lying beside it
- * @throws ERR_FILE_NOT_FOUND, ERR_FILE_READ, ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_UNSUPPORTED_TOKENIZER, ERR_CHAT_TEMPLATE,
- * ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE, ERR_DEVICE_FAILED, ERR_INVALID_ARGUMENT, ERR_NATIVE_LOAD; `signal.reason` on abort
+ *
+ * @param path Path of the file, or of any part of a split model whose other parts are in the same folder.
+ * @param options Where and how to compute; see {@link LoadModelOptions}.
+ * @returns The model in memory, which the caller closes.
+ * @throws ERR_FILE_NOT_FOUND or ERR_FILE_READ if the file cannot be read.
+ * @throws ERR_INVALID_MODEL, ERR_UNSUPPORTED_MODEL, ERR_UNSUPPORTED_TOKENIZER or ERR_CHAT_TEMPLATE if the file cannot be used.
+ * @throws ERR_OUT_OF_MEMORY, ERR_DEVICE_UNAVAILABLE or ERR_DEVICE_FAILED if the device cannot take it; `device: 'auto'` tries the CPU first.
+ * @throws ERR_INVALID_ARGUMENT for a wrong option, ERR_NATIVE_LOAD if the native part cannot be loaded, `signal.reason` on abort.
+ *
+ * @example
+ * await using model = await loadModel('qwen2.5-7b-instruct-q8_0.gguf', {
+ *   device: 'auto',
+ *   onProgress: ({ processed, total }) => console.error(`${Math.round((100 * processed) / total)} %`),
+ * })
+ * console.log(model.info.backend, model.info.deviceReason ?? '')
  */
 export async function loadModel(path: string, options?: LoadModelOptions): Promise<Model> {
   return loadModelWith(native(), path, options)

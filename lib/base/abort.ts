@@ -63,3 +63,13 @@ export function linkSignals(...sources: readonly (AbortSignal | undefined)[]): L
     },
   }
 }
+
+/** What `work` gives, or `signal.reason` as soon as the signal aborts: for work of others, which may not listen to it. */
+export async function untilAborted<T>(signal: AbortSignal, work: () => PromiseLike<T> | T): Promise<T> {
+  signal.throwIfAborted()
+  return new Promise<T>((resolve, reject) => {
+    const remove = onAbort(signal, () => reject(signal.reason))
+    const task = async () => work()
+    task().then(resolve, reject).finally(remove)
+  })
+}

@@ -1,44 +1,63 @@
-/** Stable error codes: `error.code` of every {@link RagdraftError}. New ones may be added; none changes its meaning. */
+/**
+ * Stable error codes, `error.code` of every {@link RagdraftError}. New ones may be added; none changes its meaning.
+ *
+ * - `ERR_INVALID_ARGUMENT`: an argument or option has a wrong type or is out of range (`details.argument` is its name), or a document is
+ *   no text.
+ * - `ERR_FILE_NOT_FOUND`, `ERR_FILE_READ`, `ERR_FILE_WRITE`: there is no such file, or it cannot be read or written.
+ * - `ERR_INVALID_MODEL`: the file is no GGUF model, or contradicts itself.
+ * - `ERR_UNSUPPORTED_MODEL`: a well-formed model of an architecture or number type that cannot be run.
+ * - `ERR_UNSUPPORTED_TOKENIZER`: the model's tokenizer is of another kind than byte-level BPE and SentencePiece.
+ * - `ERR_CHAT_TEMPLATE`: the model's chat template does not parse, fails, or garbles a message.
+ * - `ERR_OUT_OF_MEMORY`: the memory of the machine or the GPU does not suffice.
+ * - `ERR_CONTEXT_OVERFLOW`: a prompt has too many tokens; details `promptTokens` and `contextTokens`.
+ * - `ERR_VOCABULARY_MISMATCH`: the draft model and the model do not have the same tokens.
+ * - `ERR_DEVICE_UNAVAILABLE`: there is no such GPU, or it cannot be used; the message says why.
+ * - `ERR_DEVICE_FAILED`: the GPU or its driver reported an error while it computed; what is loaded on that GPU cannot be used any more.
+ * - `ERR_NATIVE_LOAD`: the native binary, or another file of the package, is missing or cannot be loaded; the message says why,
+ *   `details.problem` in a word.
+ * - `ERR_CLOSED`: use after `close()`, or `close()` during use.
+ * - `ERR_BUSY`: a native sequence serves another request. Documents fork their sequences, so that users of the library never see it.
+ * - `ERR_INTERNAL`: a fault of the library, or numbers of a model that make no sense.
+ */
 export type ErrorCode =
-  /** An argument or option of the wrong type or out of range, or a document that is no text. */
   | 'ERR_INVALID_ARGUMENT'
   | 'ERR_FILE_NOT_FOUND'
   | 'ERR_FILE_READ'
   | 'ERR_FILE_WRITE'
-  /** The file is no GGUF model, or contradicts itself. */
   | 'ERR_INVALID_MODEL'
-  /** A well-formed model of an architecture or number type that is not run. */
   | 'ERR_UNSUPPORTED_MODEL'
   | 'ERR_UNSUPPORTED_TOKENIZER'
-  /** The model's chat template does not parse, fails, or garbles a message. */
   | 'ERR_CHAT_TEMPLATE'
   | 'ERR_OUT_OF_MEMORY'
-  /** Too many tokens; details `promptTokens` and `contextTokens`. */
   | 'ERR_CONTEXT_OVERFLOW'
-  /** Drafter and model do not speak the same tokens. */
   | 'ERR_VOCABULARY_MISMATCH'
-  /** There is no such GPU, or it cannot be used: the message says why. */
   | 'ERR_DEVICE_UNAVAILABLE'
-  /** The GPU or its driver reported an error while it computed; what is loaded on that device cannot be used any more. */
   | 'ERR_DEVICE_FAILED'
-  /** The native binary, or another file of the package, is not there or cannot be loaded: the message says why, `details.problem` in a word. */
   | 'ERR_NATIVE_LOAD'
-  /** Use after close(), or close() during use. */
   | 'ERR_CLOSED'
-  /** A sequence serves another request. Never seen through documents, which fork. */
   | 'ERR_BUSY'
-  /** A fault of the library or the model's numbers, not of the caller. */
   | 'ERR_INTERNAL'
 
-/** Facts that belong to an error, for programs: `promptTokens` and `contextTokens` of an ERR_CONTEXT_OVERFLOW, for example. */
+/** Facts about an error for programs, such as `promptTokens` and `contextTokens` of an ERR_CONTEXT_OVERFLOW. */
 export type ErrorDetails = Readonly<Record<string, number | string>>
 
-/** The one error class of the library. An aborted request rejects with `signal.reason` instead. */
+/**
+ * The one error class of the library. An aborted request rejects with `signal.reason` instead.
+ *
+ * @example
+ * try {
+ *   await model.open({ path: 'book.txt' })
+ * } catch (error) {
+ *   if (!(error instanceof RagdraftError) || error.code !== 'ERR_CONTEXT_OVERFLOW') throw error
+ *   console.error(`the book has ${error.details.promptTokens} tokens, the context ${error.details.contextTokens}`)
+ * }
+ */
 export class RagdraftError extends Error {
+  /** Name of the class, for messages. */
   override readonly name = 'RagdraftError'
-  /** What went wrong, for programs. */
+  /** What went wrong, for programs; the message is for people. */
   readonly code: ErrorCode
-  /** Empty where the code needs none. */
+  /** Facts for programs; empty where the code has none. */
   readonly details: ErrorDetails
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: ErrorDetails } = {}) {

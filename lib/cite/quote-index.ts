@@ -1,10 +1,7 @@
-import { RagdraftError } from '../base/errors'
 import { Int32List } from '../base/int32-list'
-import { finish, type Steps } from '../base/steps'
+import type { Steps } from '../base/steps'
 import type { Span } from '../document/chunk'
-import { equalButFirstCase, type QuoteWord, quoteWords } from './quote-words'
-
-export { expandToSentence } from '../document/sentence'
+import { equalButFirstCase, type QuoteWord, quoteWords, type WordKind } from './quote-words'
 
 /** A place of the document that an answer quotes. */
 export interface Citation extends Span {
@@ -12,19 +9,8 @@ export interface Citation extends Span {
   readonly text: string
 }
 
-export interface QuoteOptions {
-  /** Shortest quote, in words between spaces; an integer of at least 3. Default 5. */
-  readonly minWords?: number | undefined
-  /** The same for scripts without spaces (Chinese, Japanese, Korean, Thai, ...), in characters; an integer of at least 3. Default 12. */
-  readonly minChars?: number | undefined
-  /** Where the answer probably comes from, for instance the retrieved chunks: preferred among equally long matches. In any order. */
-  readonly within?: readonly Span[] | undefined
-}
-
-/** {@link QuoteIndex.find} for a single answer. For many answers about one document keep a {@link QuoteIndex}: it is most of the work. */
-export function findQuotes(document: string, answer: string, options: QuoteOptions = {}): Citation[] {
-  return finish(finish(QuoteIndex.build(document)).find(answer, options))
-}
+/** What a word adds to the length of a quote, of which 1 is enough: 5 words between spaces, or 12 characters of a script without. */
+const WEIGHTS: Readonly<Record<WordKind, number>> = { word: 1 / 5, character: 1 / 12, mark: 0 }
 
 /** A run of answer words that is also a run of document words. */
 interface Match {
@@ -113,20 +99,17 @@ export class QuoteIndex {
    *
    * One word of the answer is a step.
    *
-   * @throws ERR_INVALID_ARGUMENT if `minWords` or `minChars` is not an integer of at least 3.
+   * @param within where the answer probably comes from, such as the retrieved chunks: preferred among equally long matches; in any order
    */
-  *find(answer: string, { minWords = 5, minChars = 12, within = [] }: QuoteOptions = {}): Steps<Citation[]> {
-    requireLength('minWords', minWords)
-    requireLength('minChars', minChars)
+  *find(answer: string, within: readonly Span[] = []): Steps<Citation[]> {
     const words = [...quoteWords(answer)]
-    const perKind = { word: 1 / minWords, character: 1 / minChars, mark: 0 }
     const quoting: Answer = {
       words,
       keys: Int32Array.from(words, ({ text, spaced }) => {
         const number = this.#numbers.get(text)
         return number === undefined ? UNKNOWN : key(number, spaced)
       }),
-      weights: Float64Array.from(words, ({ kind }) => perKind[kind]),
+      weights: Float64Array.from(words, ({ kind }) => WEIGHTS[kind]),
     }
     const matches = chooseMatches(quoting, yield* this.#maximalMatches(quoting, joined(within)))
     return mergeInDocument(
@@ -270,9 +253,4 @@ function joined(spans: readonly Span[]): Span[] {
     else result.push(span)
   }
   return result
-}
-
-function requireLength(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 3)
-    throw new RagdraftError('ERR_INVALID_ARGUMENT', `${name} must be an integer of at least 3, not ${value}`)
 }

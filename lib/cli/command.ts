@@ -1,5 +1,5 @@
 /** The shape of a command; one file per command lies in commands/. */
-import type { FlagName, Values } from './flags'
+import type { Flag, Values } from './flags'
 import type { Io, Library } from './io'
 import type { Print } from './printable'
 
@@ -20,7 +20,8 @@ export interface Command {
   readonly operands: readonly string[]
   /** What it does, in a sentence. */
   readonly summary: string
-  readonly flags: readonly FlagName[]
+  /** What it takes besides, in the order of its help. */
+  readonly flags: readonly Flag[]
   /** Further help below the options, in whole sentences. */
   readonly notes?: readonly string[]
   /** @returns the exit code */

@@ -1,12 +1,12 @@
 /** The turns of a chat: asks, prints, and remembers what was answered. */
 
-import type { AnswerResult } from '../api/answer'
 import { RagdraftError } from '../base/errors'
-import type { Turn } from '../options/options'
+import type { Turn } from '../options/ask'
+import type { AnswerResult } from '../pipeline/answer-result'
 import type { Invocation } from './command'
-import { askOptions } from './flags'
 import type { Opened } from './open-document'
 import { progressView } from './progress'
+import { askOptionsFrom } from './question-flags'
 import { citationsText, statsText } from './report'
 
 const isOverflow = (error: unknown) => error instanceof RagdraftError && error.code === 'ERR_CONTEXT_OVERFLOW'
@@ -53,7 +53,7 @@ export class Conversation {
     const view = progressView(io.stderr)
     let begun = false
     try {
-      const answer = this.#opened.document.ask(question, { ...askOptions(values), history, onProgress: view.update, signal })
+      const answer = this.#opened.document.ask(question, { ...askOptionsFrom(values), history, onProgress: view.update, signal })
       for await (const delta of answer) {
         view.clear()
         out(delta)

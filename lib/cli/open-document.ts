@@ -4,9 +4,9 @@ import type { DocumentSession } from '../api/document-session'
 import type { Model } from '../api/model'
 import { loadDocument } from '../document/source'
 import type { Invocation } from './command'
-import { asUsageError, loadOptions, openOptions, stringFlag } from './flags'
-import { UsageError } from './io'
+import { asUsageError, stringFlag } from './flags'
 import type { ProgressView } from './progress'
+import { loadOptionsFrom, openOptionsFrom, questionOptions } from './question-flags'
 import { readStdin } from './stdin'
 
 export interface Opened {
@@ -19,13 +19,6 @@ export interface OpenSource {
   readonly modelPath: string
   /** "-" for standard input. */
   readonly file: string
-}
-
-/** @throws UsageError without --model */
-export function modelPath({ values }: Invocation): string {
-  const path = stringFlag(values, 'model')
-  if (path === undefined || path === '') throw new UsageError('--model FILE is missing: the GGUF file of a model')
-  return path
 }
 
 /**
@@ -53,7 +46,7 @@ export async function openDocument(
     for (const model of models) await model.close() // a model closes its documents
   }
   try {
-    const [toLoad, toOpen] = [loadOptions(values), openOptions(values)]
+    const [toLoad, toOpen] = [loadOptionsFrom(values), openOptionsFrom(values)]
     const text = 'text' in source ? source.text : await readText(invocation, source, signal)
     const drafterPath = stringFlag(values, 'drafter')
     const load = async (path: string, onProgress = view.update) => {
@@ -67,7 +60,7 @@ export async function openDocument(
     return { model, document, close }
   } catch (error) {
     await close()
-    throw asUsageError(error)
+    throw asUsageError(questionOptions, error)
   } finally {
     view.clear()
   }

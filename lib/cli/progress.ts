@@ -1,5 +1,5 @@
 /** Shows progress on stderr: a bar on a terminal, a line now and then in a pipe. Nothing of it is ever on stdout. */
-import type { OnProgress, Progress } from '../options/options'
+import type { OnProgress, Progress } from '../options/progress'
 import type { Io } from './io'
 
 const labels: Record<Progress['phase'], string> = {

@@ -1,7 +1,8 @@
 /** How results look: the text on stderr behind an answer, and the JSON object. */
-import type { AnswerResult, AnswerStats } from '../api/answer'
+
 import type { DocumentSession } from '../api/document-session'
 import type { Model, ModelInfo } from '../api/model'
+import type { AnswerResult, AnswerStats } from '../pipeline/answer-result'
 import { sizeText } from './size'
 import { type Row, table } from './table'
 

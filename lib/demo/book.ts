@@ -7,8 +7,11 @@ import { ownPackage } from '../runtime/package-root'
 
 /** A place in a text: character offsets (UTF-16 code units, as String.slice counts), half-open. */
 export interface Hidden {
+  /** Offset of its first character. */
   readonly start: number
+  /** Offset after its last character. */
   readonly end: number
+  /** The characters there. */
   readonly text: string
 }
 

@@ -37,7 +37,7 @@ export interface DemoModelOptions {
   readonly dtype?: 'f16' | 'f32'
   /** Seed of the random token codes. Default 1. */
   readonly seed?: number
-  /** Jinja template, or null for none. Default {@link plainChatTemplate}. */
+  /** Jinja template, or null for none. Default: one that prints the messages' text and nothing else. */
   readonly chatTemplate?: string | null
 }
 

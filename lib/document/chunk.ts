@@ -1,30 +1,29 @@
 import { RagdraftError } from '../base/errors'
-import { finish, mapProgress, type Steps } from '../base/steps'
+import { mapProgress, type Steps } from '../base/steps'
 import { codePointCuts, graphemeCuts, SEPARATORS, separatorCuts } from './separators'
 
 /** A half-open range of UTF-16 character offsets: `document.slice(start, end)`. */
 export interface Span {
+  /** Offset of the first code unit. */
   readonly start: number
+  /** Offset after the last code unit. */
   readonly end: number
 }
 
-/** One chunk of a document. */
+/** A chunk of a document: what retrieval finds. */
 export interface Chunk extends Span {
   /** Position in the document, from 0. */
   readonly index: number
-  /** Length in tokens: `countTokens` of exactly this slice. */
+  /** Length in tokens, of exactly this slice. */
   readonly tokens: number
 }
 
 export interface ChunkOptions {
-  /** Upper bound of a chunk's length in tokens, an integer of at least 1. Default 512. */
-  readonly maxTokens?: number | undefined
+  /** Upper bound of a chunk's length in tokens, an integer of at least 1. */
+  readonly maxTokens: number
   /** Number of tokens of a text, without special tokens. Called with pieces of the document. */
   readonly countTokens: (text: string) => number
 }
-
-/** The reference's chunk length, in tokens. */
-export const DEFAULT_CHUNK_TOKENS = 512
 
 // Pieces longer than this many characters per allowed token are cut further without being counted: a tokenizer may be slow on a
 // giant word, and merging undoes a cut that was not needed. English has about 4.4 characters per token, code 3, Chinese 1.
@@ -55,18 +54,12 @@ interface Leaf {
  * Every piece is counted once, and every chunk once or twice more, because the tokens of a text are not the sum of the tokens of
  * its parts.
  *
+ * A count is a step; progress is in UTF-16 code units of the text.
+ *
  * @returns no chunk for the empty text.
- * @throws ERR_INVALID_ARGUMENT if `maxTokens` is not a positive integer, or one character alone has more tokens.
+ * @throws ERR_INVALID_ARGUMENT if one character alone has more tokens than `maxTokens`.
  */
-export function chunkText(text: string, options: ChunkOptions): Chunk[] {
-  return finish(chunkSteps(text, options))
-}
-
-/** {@link chunkText} in steps of one count each; progress is in UTF-16 code units of the text. */
-export function* chunkSteps(text: string, { maxTokens = DEFAULT_CHUNK_TOKENS, countTokens }: ChunkOptions): Steps<Chunk[]> {
-  if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
-    throw new RagdraftError('ERR_INVALID_ARGUMENT', `maxTokens must be a positive integer, not ${maxTokens}`)
-  }
+export function* chunkSteps(text: string, { maxTokens, countTokens }: ChunkOptions): Steps<Chunk[]> {
   const limits = { maxTokens, countTokens, grain: Math.max(1, Math.floor(maxTokens / GRAIN_DIVISOR)) }
   const leaves: Leaf[] = []
   // Either half counts the text about once.

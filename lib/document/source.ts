@@ -5,7 +5,19 @@ import { RagdraftError } from '../base/errors'
 import { firstInvalidUtf8 } from './utf8'
 
 /** A document: its text as a string, or as `{ text }`, or the path of a UTF-8 text file as `{ path }`. */
-export type DocumentInput = string | { readonly text: string } | { readonly path: string }
+export type DocumentInput = string | DocumentText | DocumentFile
+
+/** A document as its text. */
+export interface DocumentText {
+  /** Not blank, without NUL characters and lone surrogates. */
+  readonly text: string
+}
+
+/** A document in a file. */
+export interface DocumentFile {
+  /** Path of a UTF-8 text file; a byte order mark is left out. */
+  readonly path: string
+}
 
 /** The text that every character offset of the library refers to. */
 export interface SourceText {

@@ -1,170 +1,30 @@
-/** One question: prompts -> prefill of both caches -> rounds of decoding -> text, citations, statistics. */
+/**
+ * The life of a question: its prompts (1 the target's, 2 the retrieved chunks, 3 the draft model's: question-prompts.ts), 4 prefill,
+ * 5 decoding, 6 citations.
+ */
 import { channel } from 'node:diagnostics_channel'
-import type { AnswerResult, AnswerStats } from '../api/answer'
-import { linkSignals } from '../base/abort'
 import { inSlices } from '../base/steps'
-import type { AskSettings, DraftWeights, KvType } from '../options/options'
-import { buildQuestionSuffix } from '../prompt/target-prompt'
+import { type AskSettings, nativeSettings } from '../options/ask'
+import type { DraftWeights, KvType } from '../options/open'
 import type { GenerateRequest, NativeSequence, NativeStats } from '../runtime/binding'
 import { callSync } from '../runtime/call'
-import { generate } from './decode'
-import { type DraftContext, draftContext } from './draft-context'
+import type { AnswerResult, AnswerStats } from './answer-result'
+import { type Generated, generate } from './decode'
 import { type DrafterInfo, type Drafters, draftersOf, noDrafter } from './drafter'
-import type { ModelParts } from './model-parts'
-import { prefill } from './prefill'
-import { contextOverflow, type Reading } from './read'
-import { sharedContext } from './shared-draft-context'
+import { type PrefillTask, prefillAll } from './prefill'
+import { buildPrompts, type PromptContext, type QuestionPrompts } from './question-prompts'
 import { speculationStats } from './statistics'
 
 /** Publishes `{ finishReason, stats }` of every answer that was completed. */
 const answers = channel('ragdraft:answer')
 
-const longestDraft = 16
 /** Last tokens of the answer that the repetition penalty looks at. */
 const repetitionWindow = 64
 
-export interface QuestionContext {
-  readonly target: ModelParts
-  readonly drafter: ModelParts
-  readonly reading: Reading
+export interface QuestionContext extends PromptContext {
   readonly kv: KvType
   /** Of the self-drafter, where the question does not say. */
   readonly draftWeights: DraftWeights
-}
-
-/** What the models read for a question; null where the mode does not use one. */
-interface Prompts {
-  readonly suffix: Int32Array | null
-  /** Of the model that has a prompt of its own: the draft model, or the one that answers in `rag`. */
-  readonly draft: DraftContext | null
-  /** What the self-drafter reads of the target's cache. */
-  readonly self: DraftContext | null
-  readonly promptTokens: number
-}
-
-async function buildPrompts(
-  context: QuestionContext,
-  question: string,
-  settings: AskSettings,
-  { selfDrafter, draftModel }: Drafters,
-  signal: AbortSignal,
-): Promise<Prompts> {
-  const { target, drafter, reading } = context
-  const { tokenizer, template } = target
-  let suffix: Int32Array | null = null
-  let self: DraftContext | null = null
-  let promptTokens = 0
-  let room = drafter.native.info.contextLength
-  if (settings.mode !== 'rag') {
-    suffix = buildQuestionSuffix({ tokenizer, template, system: reading.system, question, history: settings.history })
-    promptTokens = reading.prefixTokens + suffix.length
-    if (promptTokens >= reading.contextTokens) throw contextOverflow('the document with this question', promptTokens, reading.contextTokens)
-    room = reading.contextTokens - promptTokens
-    if (selfDrafter) self = await sharedContext(reading, question, suffix, settings, signal)
-    if (!draftModel) return { suffix, draft: null, self, promptTokens }
-  }
-  const draft = await draftContext(drafter, reading, question, settings, Math.min(settings.maxTokens, room), signal)
-  return { suffix, draft, self, promptTokens }
-}
-
-/** All but the last token go to the cache; decoding starts by taking the last one, whose logits it needs. */
-const pendingOf = (tokens: Int32Array | undefined) => tokens?.slice(-1) ?? new Int32Array()
-
-/** Whether decoding itself reads the drafter's prompt, when that should pay: the answer need not wait for it. */
-const readsLate = ({ mode, draftLength }: AskSettings) => mode === 'lossless' && draftLength === 'auto'
-
-/** Both prompts into their caches, side by side: the engine takes turns. If one fails, the other is stopped first. */
-async function prefillBoth(context: QuestionContext, sequences: Sequences, prompts: Prompts, settings: AskSettings, signal: AbortSignal) {
-  const link = linkSignals(signal)
-  const { onProgress } = settings
-  const task = async (
-    model: ModelParts,
-    sequence: NativeSequence | null,
-    tokens: Int32Array | undefined,
-    phase: 'prefill-target' | 'prefill-drafter',
-  ) => {
-    if (!sequence || !tokens) return
-    try {
-      await prefill(model.binding, { sequence, tokens: tokens.subarray(0, -1), phase, onProgress, signal: link.signal })
-    } catch (error) {
-      link.abort(error)
-      throw error
-    }
-  }
-  try {
-    await Promise.allSettled([
-      task(context.target, sequences.target, prompts.suffix ?? undefined, 'prefill-target'),
-      readsLate(settings) ? undefined : task(context.drafter, sequences.drafter, prompts.draft?.tokens, 'prefill-drafter'),
-    ])
-    link.signal.throwIfAborted()
-  } finally {
-    link.dispose()
-  }
-}
-
-const precisionOf = (drafter: DrafterInfo | null) => (drafter?.kind === 'self-q4' ? 'draft' : 'full')
-
-/** The drafter of most rounds; of equals the draft model. */
-const mostOf = ({ selfDrafter, draftModel }: Drafters, native: NativeStats): DrafterInfo =>
-  (selfDrafter && (native.selfDrafter?.rounds ?? 0) > (native.draftModel?.rounds ?? 0) ? selfDrafter : (draftModel ?? selfDrafter)) ??
-  noDrafter
-
-interface Sequences {
-  readonly target: NativeSequence | null
-  readonly drafter: NativeSequence | null
-}
-
-function requestOf(
-  { target, drafter }: QuestionContext,
-  sequences: Sequences,
-  prompts: Prompts,
-  settings: AskSettings,
-  { selfDrafter }: Drafters,
-): GenerateRequest {
-  const cache = prompts.self?.cache
-  const draftTokens = prompts.draft?.tokens
-  const {
-    draftLength,
-    mode,
-    transfer,
-    plausibility,
-    transferTemperature,
-    ngram,
-    confidence,
-    temperature,
-    topK,
-    topP,
-    minP,
-    repetitionPenalty,
-    seed,
-    maxTokens,
-  } = settings
-  return {
-    mode,
-    target: sequences.target,
-    targetPending: pendingOf(prompts.suffix ?? undefined),
-    draftModel: sequences.drafter,
-    draftPending: readsLate(settings) && draftTokens ? draftTokens : pendingOf(draftTokens),
-    selfDrafter: cache?.kind === 'shared' ? { precision: precisionOf(selfDrafter), ranges: cache.ranges, tail: cache.tail } : null,
-    transfer,
-    plausibility,
-    transferTemperature,
-    draftLength: draftLength === 'auto' ? -1 : draftLength,
-    maxDraftLength: longestDraft,
-    confidence,
-    temperature,
-    topK,
-    topP,
-    minP,
-    repetitionPenalty,
-    repetitionWindow,
-    seed,
-    maxTokens,
-    stopTokens: Int32Array.from((mode === 'rag' ? drafter : target).tokenizer.stopTokens),
-    validTokens: target.vocabulary.length,
-    ngram,
-    ngramSource: (prompts.draft ?? prompts.self)?.tokens ?? new Int32Array(),
-  }
 }
 
 /** Answers one question from a fork of the document's cache. Leaves no handle behind, however it ends. */
@@ -176,53 +36,116 @@ export async function answerQuestion(
   signal: AbortSignal,
 ): Promise<AnswerResult> {
   const start = performance.now()
-  const { target, drafter, reading, kv } = context
-  const drafters = draftersOf(target, drafter, settings.mode, settings.draftWeights ?? context.draftWeights, settings.draftLength)
+  const { target, drafter, document } = context
+  const { mode, draftLength, draftWeights = context.draftWeights } = settings
+  const drafters = draftersOf(target, drafter, mode, draftWeights, draftLength)
   const prompts = await buildPrompts(context, question, settings, drafters, signal)
-  const draft = prompts.draft ?? prompts.self
-  const sequences: { target: NativeSequence | null; drafter: NativeSequence | null } = { target: null, drafter: null }
+  const caches: Caches = { target: null, drafter: null }
   try {
-    if (prompts.suffix) sequences.target = callSync(() => reading.sequence?.fork() ?? null)
-    if (prompts.draft?.cache.kind === 'own') {
-      const { contextTokens } = prompts.draft.cache
-      const precision = precisionOf(drafters.draftModel)
-      sequences.drafter = callSync(() => drafter.native.createSequence({ contextTokens, kv, precision }))
-    }
-    await prefillBoth(context, sequences, prompts, settings, signal)
+    openCaches(caches, context, prompts, drafters)
+    await prefillAll(target.binding, prefillTasks(caches, prompts, settings, signal))
     const prefilled = performance.now()
-    const request = requestOf(context, sequences, prompts, settings, drafters)
-    const generated = await generate(settings.mode === 'rag' ? drafter : target, request, settings.stop, emit, signal)
+    const request = requestOf(context, caches, prompts, settings, drafters)
+    const generated = await generate(mode === 'rag' ? drafter : target, request, settings.stop, emit, signal)
     const end = performance.now()
-    const { text, finishReason, stats: native, firstTokenAt } = generated
-
-    const used = draft?.chunks ?? []
-    const citations = await inSlices(reading.quotes.find(text, { within: used }), { signal })
-    const longest = native.draftedByPosition.findLastIndex((count) => count > 0) + 1
-    const stats: AnswerStats = {
-      mode: settings.mode,
-      drafter: mostOf(drafters, native),
-      promptTokens: prompts.promptTokens,
-      draftPromptTokens: draft?.tokens.length ?? 0,
-      prefillMs: prefilled - start,
-      timeToFirstTokenMs: firstTokenAt - start,
-      decodeTokens: native.decodeTokens,
-      decodeTokensPerSecond: (1000 * native.decodeTokens) / Math.max(end - prefilled, 1e-3),
-      rounds: native.rounds,
-      drafted: native.drafted,
-      accepted: native.accepted,
-      acceptedByPosition: native.acceptedByPosition.slice(0, longest),
-      speculation: speculationStats(native, drafters),
-    }
+    const chunks = (prompts.draft ?? prompts.selfDraft)?.chunks ?? []
+    const citations = await inSlices(document.quotes.find(generated.text, chunks), { signal })
+    const stats = statsOf(settings, drafters, prompts, generated, { start, prefilled, end })
+    const { text, finishReason } = generated
     if (answers.hasSubscribers) answers.publish({ finishReason, stats })
-    return {
-      text,
-      citations,
-      chunks: used.map(({ start, end, score }) => ({ start, end, score })),
-      finishReason,
-      stats,
-    }
+    return { text, citations, chunks: chunks.map(({ start, end, score }) => ({ start, end, score })), finishReason, stats }
   } finally {
-    sequences.target?.close()
-    sequences.drafter?.close()
+    caches.target?.close()
+    caches.drafter?.close()
+  }
+}
+
+/** The caches of one answer; null where the mode does not use the model, or it reads in the target's. */
+interface Caches {
+  target: NativeSequence | null
+  drafter: NativeSequence | null
+}
+
+const precisionOf = (drafter: DrafterInfo | null) => (drafter?.kind === 'self-q4' ? 'draft' : 'full')
+
+/** The drafter of most rounds; of equals the draft model. */
+const mostOf = ({ selfDrafter, draftModel }: Drafters, native: NativeStats): DrafterInfo =>
+  (selfDrafter && (native.selfDrafter?.rounds ?? 0) > (native.draftModel?.rounds ?? 0) ? selfDrafter : (draftModel ?? selfDrafter)) ??
+  noDrafter
+
+function openCaches(
+  caches: Caches,
+  { drafter, document, kv }: QuestionContext,
+  { suffix, draft }: QuestionPrompts,
+  { draftModel }: Drafters,
+): void {
+  if (suffix) caches.target = callSync(() => document.sequence?.fork() ?? null)
+  if (draft?.cache.kind !== 'own') return
+  const { contextTokens } = draft.cache
+  caches.drafter = callSync(() => drafter.native.createSequence({ contextTokens, kv, precision: precisionOf(draftModel) }))
+}
+
+/** Whether decoding itself reads the draft model's prompt, when that should pay: the answer need not wait for it. */
+const readsLate = ({ mode, draftLength }: AskSettings) => mode === 'lossless' && draftLength === 'auto'
+
+/** All but the last token of a prompt go to the cache; decoding starts by taking the last one, whose logits it needs. */
+const pendingOf = (tokens: Int32Array | undefined) => tokens?.slice(-1) ?? new Int32Array()
+
+function prefillTasks(caches: Caches, { suffix, draft }: QuestionPrompts, settings: AskSettings, signal: AbortSignal): PrefillTask[] {
+  const { onProgress } = settings
+  const tasks: PrefillTask[] = []
+  const add = (sequence: NativeSequence, tokens: Int32Array, phase: PrefillTask['phase']) =>
+    tasks.push({ sequence, tokens: tokens.subarray(0, -1), phase, onProgress, signal })
+  if (caches.target && suffix) add(caches.target, suffix, 'prefill-target')
+  if (caches.drafter && draft && !readsLate(settings)) add(caches.drafter, draft.tokens, 'prefill-drafter')
+  return tasks
+}
+
+function requestOf(
+  { target, drafter }: QuestionContext,
+  caches: Caches,
+  { suffix, draft, selfDraft }: QuestionPrompts,
+  settings: AskSettings,
+  { selfDrafter }: Drafters,
+): GenerateRequest {
+  const cache = selfDraft?.cache
+  const draftTokens = draft?.tokens
+  return {
+    ...nativeSettings(settings),
+    target: caches.target,
+    targetPending: pendingOf(suffix ?? undefined),
+    draftModel: caches.drafter,
+    draftPending: readsLate(settings) && draftTokens ? draftTokens : pendingOf(draftTokens),
+    selfDrafter: cache?.kind === 'shared' ? { precision: precisionOf(selfDrafter), ranges: cache.ranges, tail: cache.tail } : null,
+    maxDraftLength: target.binding.constants.maxDraftLength,
+    repetitionWindow,
+    stopTokens: Int32Array.from((settings.mode === 'rag' ? drafter : target).tokenizer.stopTokens),
+    validTokens: target.vocabulary.length,
+    ngramSource: (draft ?? selfDraft)?.tokens ?? new Int32Array(),
+  }
+}
+
+function statsOf(
+  { mode }: AskSettings,
+  drafters: Drafters,
+  { promptTokens, draft, selfDraft }: QuestionPrompts,
+  { stats: native, firstTokenAt }: Generated,
+  { start, prefilled, end }: { readonly start: number; readonly prefilled: number; readonly end: number },
+): AnswerStats {
+  const longest = native.draftedByPosition.findLastIndex((count) => count > 0) + 1
+  return {
+    mode,
+    drafter: mostOf(drafters, native),
+    promptTokens,
+    draftPromptTokens: (draft ?? selfDraft)?.tokens.length ?? 0,
+    prefillMs: prefilled - start,
+    timeToFirstTokenMs: firstTokenAt - start,
+    decodeTokens: native.decodeTokens,
+    decodeTokensPerSecond: (1000 * native.decodeTokens) / Math.max(end - prefilled, 1e-3),
+    rounds: native.rounds,
+    drafted: native.drafted,
+    accepted: native.accepted,
+    acceptedByPosition: native.acceptedByPosition.slice(0, longest),
+    speculation: speculationStats(native, drafters),
   }
 }

@@ -1,11 +1,11 @@
 /** Decoding: native tokens -> streamed text, up to a stop string. */
 
-import type { FinishReason } from '../api/answer'
 import { RagdraftError } from '../base/errors'
 import type { GenerateRequest, NativeStats } from '../runtime/binding'
 import { call } from '../runtime/call'
 import { TextStream } from '../tokenizer/text-stream'
-import type { ModelParts } from './model-parts'
+import type { FinishReason } from './answer-result'
+import type { LoadedModel } from './loaded-model'
 
 /** Thrown out of the token callback: a stop string is complete. Ends the native request like an abort. */
 const stopString = Symbol('stop string')
@@ -20,7 +20,7 @@ export interface Generated {
 
 /** Decodes until the answer ends; `emit` gets its text piece by piece. Rejects with `signal.reason` on abort. */
 export async function generate(
-  model: ModelParts,
+  model: LoadedModel,
   request: GenerateRequest,
   stop: readonly string[],
   emit: (delta: string) => void,

@@ -1,13 +1,10 @@
 /** What a drafter with a cache of its own reads for one question: chunks, as many as budget and context allow, in a prompt of its own. */
-import type { AskSettings } from '../options/options'
+import type { AskSettings } from '../options/ask'
 import { buildDraftPrompt, joinChunks } from '../prompt/draft-prompt'
 import type { SelectedChunk } from '../retrieve/select'
-import type { ModelParts } from './model-parts'
-import { contextOverflow, type Reading } from './read'
-import { namedChunks, retrieveChunks } from './retrieve'
-
-/** A round drafts up to 16 tokens and looks one further. */
-const draftSlack = 17
+import type { LoadedModel } from './loaded-model'
+import { contextOverflow, type PreparedDocument } from './read'
+import type { RetrievedChunks } from './retrieve'
 
 /** Where a drafter keeps keys and values. */
 export type DraftCache =
@@ -31,43 +28,43 @@ export interface DraftContext {
  *   `signal.reason` on abort
  */
 export async function draftContext(
-  drafter: ModelParts,
-  reading: Reading,
+  drafter: LoadedModel,
+  document: PreparedDocument,
+  retrieved: RetrievedChunks,
   question: string,
   settings: AskSettings,
   answerTokens: number,
   signal: AbortSignal,
 ): Promise<DraftContext> {
-  const { tokenizer, template, native } = drafter
+  const { tokenizer, template, native, binding } = drafter
+  const draftSlack = binding.constants.maxDraftLength + 1 // a round drafts that many tokens and looks one further
   // Without the document in the target's context, the caller's contextTokens are the drafter's.
-  const context = reading.sequence ? native.info.contextLength : reading.contextTokens
+  const context = document.sequence ? native.info.contextLength : document.contextTokens
   const promptOf = async (chosen: readonly SelectedChunk[]): Promise<DraftContext> => {
-    const texts = chosen.map(({ start, end }) => reading.text.slice(start, end))
+    const texts = chosen.map(({ start, end }) => document.text.slice(start, end))
     const chunks = await tokenizer.encodeAsync(joinChunks(texts), { signal })
-    const { tokens } = buildDraftPrompt({ tokenizer, template, system: reading.system, question, history: settings.history, chunks })
+    const tokens = buildDraftPrompt({ tokenizer, template, system: document.system, question, history: settings.history, chunks })
     return { chunks: chosen, tokens, cache: { kind: 'own', contextTokens: Math.min(context, tokens.length + answerTokens + draftSlack) } }
   }
-  // With room for the whole answer; failing that for the prompt: drafting then ends before the answer does.
-  const rooms = [context - answerTokens - draftSlack, context - draftSlack]
+  // The whole answer fits; failing that the prompt: drafting then ends before the answer does.
+  const limits = [context - answerTokens - draftSlack, context - draftSlack]
 
-  const named = namedChunks(reading, settings)
-  if (named) {
-    const draft = await promptOf(named)
-    if (draft.tokens.length <= rooms[1]!) return draft
+  if (retrieved.named) {
+    const draft = await promptOf(retrieved.choose(Infinity))
+    if (draft.tokens.length <= limits[1]!) return draft
     throw contextOverflow("the drafter's prompt", draft.tokens.length, context)
   }
-  const select = await retrieveChunks(reading, question, settings, signal)
-  const shortest = reading.chunks.reduce((least, { tokens }) => Math.min(least, tokens), Infinity)
+  const shortest = document.chunks.reduce((least, { tokens }) => Math.min(least, tokens), Infinity)
   let least = shortest + draftSlack
-  for (const room of rooms) {
-    let budget = room
+  for (const limit of limits) {
+    let budget = limit
     while (budget >= shortest) {
-      const draft = await promptOf(select(budget))
-      if (draft.tokens.length <= room) return draft
+      const draft = await promptOf(retrieved.choose(budget))
+      if (draft.tokens.length <= limit) return draft
       least = draft.tokens.length
-      // What the prompt has beyond its chunks is known now: the next selection leaves room for it.
+      // What the prompt has beyond its chunks is known now: the next selection is that much smaller.
       const used = draft.chunks.reduce((sum, { tokens }) => sum + tokens, 0)
-      budget = Math.min(budget, used) - Math.max(1, draft.tokens.length - room)
+      budget = Math.min(budget, used) - Math.max(1, draft.tokens.length - limit)
     }
   }
   throw contextOverflow("the drafter's prompt", least, context)

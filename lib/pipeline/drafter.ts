@@ -1,7 +1,8 @@
 /** Who drafts for a question: the model itself, by all bits of its weights or by four of each, another model, or nobody. */
 import { RagdraftError } from '../base/errors'
-import type { DraftWeights, Mode } from '../options/options'
-import type { ModelParts } from './model-parts'
+import type { Mode } from '../options/ask'
+import type { DraftWeights } from '../options/open'
+import type { LoadedModel } from './loaded-model'
 
 /** What drafted. */
 export interface DrafterInfo {
@@ -18,13 +19,13 @@ export interface DrafterInfo {
 }
 
 /** What a 4-bit drafter need not read, as a share of all weights: 0.47 with 8-bit matrices alone, 0.72 with copies of 16-bit ones. */
-const savedShare = ({ native }: ModelParts) => 1 - native.info.draftWeightBytes / native.info.weightBytes
+const savedShare = ({ native }: LoadedModel) => 1 - native.info.draftWeightBytes / native.info.weightBytes
 
 /** "auto" asks for this much: rounding a few matrices of a 4-bit model would cost acceptance and save no time. */
 const worthwhileShare = 0.1
 
 /** @throws ERR_INVALID_ARGUMENT if `wanted` is "q4" and the drafter cannot be that */
-export function assertDraftWeights(target: ModelParts, drafter: ModelParts, wanted: DraftWeights): void {
+export function assertDraftWeights(target: LoadedModel, drafter: LoadedModel, wanted: DraftWeights): void {
   if (wanted !== 'q4') return
   const reason =
     drafter !== target
@@ -57,8 +58,8 @@ export const noDrafter: DrafterInfo = { kind: 'none', cache: 'none' }
  * can only cost acceptance.
  */
 export function draftersOf(
-  target: ModelParts,
-  drafter: ModelParts,
+  target: LoadedModel,
+  drafter: LoadedModel,
   mode: Mode,
   wanted: DraftWeights,
   draftLength: number | 'auto',

@@ -1,39 +1,41 @@
-/** Reading a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
+/** Reads a document, once: text -> chunks -> index, text -> tokens -> the target's KV cache. */
 
 import { RagdraftError } from '../base/errors'
 import { inSlices } from '../base/steps'
 import { type DocumentInput, loadDocument } from '../document/source'
-import type { KvType, OpenSettings } from '../options/options'
+import type { KvType, OpenSettings } from '../options/open'
+import type { OnProgress } from '../options/progress'
 import { buildDocumentPrefix } from '../prompt/target-prompt'
+import type { Retriever } from '../retrieve/retriever'
 import type { NativeSequence } from '../runtime/binding'
 import { callSync } from '../runtime/call'
 import { tokensAt } from '../tokenizer/tokens-at'
-import { type DocumentIndex, indexSteps } from './document-index'
-import type { ModelParts } from './model-parts'
+import { type DocumentIndex, indexDocument } from './index-document'
+import type { LoadedModel } from './loaded-model'
 import { prefill } from './prefill'
 
 /** Tokens that a context of our choice leaves for a question and its answer. */
-const roomTokens = 2048
+const questionTokens = 2048
 
-/** A document in memory: everything that questions share. */
-export interface Reading extends DocumentIndex {
+/** A document in memory: everything that questions share. Without a sequence (`retrievalOnly`) only `rag` questions can be asked. */
+export interface PreparedDocument extends DocumentIndex {
   readonly text: string
   /** Bound of the chunks' lengths. */
   readonly chunkTokens: number
   /** Tokens of the document alone. */
   readonly documentTokens: number
-  /** Tokens of all that comes before a question (system message, instruction, document); 0 where retrieval alone serves. */
+  /** Tokens of all that comes before a question (system message, instruction, document); 0 without a sequence. */
   readonly prefixTokens: number
-  /** The tokens of it, the document's last; empty where retrieval alone serves. */
+  /** These tokens, the document's last; empty without a sequence. */
   readonly prefix: Int32Array
-  /** Where each chunk begins in it, then its end; empty where retrieval alone serves. */
+  /** Position in the prefix of each chunk's first token, then the end of the last; empty without a sequence. */
   readonly chunkStarts: Int32Array
-  /** What prompt and answer may have together: of the target, of the drafter where retrieval alone serves. */
+  /** Tokens that prompt and answer may have together: the target's, without a sequence the draft model's. */
   readonly contextTokens: number
   readonly system: string | undefined
-  /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null where retrieval alone serves. */
+  /** Holds the prefix. Questions fork it; nothing is ever appended to it. Null with `retrievalOnly`. */
   readonly sequence: NativeSequence | null
-  /** The whole reading, and its prefill alone, in ms. */
+  /** Time of the whole reading, and of its prefill alone, in ms. */
   readonly readMs: number
   readonly prefillMs: number
 }
@@ -47,32 +49,39 @@ export function contextOverflow(what: string, promptTokens: number, contextToken
   )
 }
 
+export interface ReadSettings extends Pick<OpenSettings, 'system' | 'chunkTokens' | 'retrievalOnly' | 'contextTokens'> {
+  readonly kv: KvType
+  readonly retriever: Retriever
+  readonly onProgress: OnProgress | undefined
+}
+
 /** @param drafterContext the drafter's trained context in tokens: what counts where retrieval alone serves */
 export async function readDocument(
-  model: ModelParts,
+  model: LoadedModel,
   drafterContext: number,
   input: DocumentInput,
-  settings: OpenSettings & { readonly kv: KvType },
+  settings: ReadSettings,
   signal: AbortSignal,
-): Promise<Reading> {
+): Promise<PreparedDocument> {
   const start = performance.now()
   const { binding, native, tokenizer, template } = model
-  const { system, chunkTokens, kv, retrievalOnly, onProgress } = settings
+  const { system, chunkTokens, kv, retrievalOnly, onProgress, retriever } = settings
   const { text } = await loadDocument(input, { signal })
 
   const tokens = await tokenizer.encodeAsync(text, {
     signal,
     onProgress: (processed, total) => onProgress?.({ phase: 'tokenize', processed, total }),
   })
-  const prefix = retrievalOnly ? new Int32Array() : buildDocumentPrefix({ tokenizer, template, system, document: tokens }).tokens
+  const prefix = retrievalOnly ? new Int32Array() : buildDocumentPrefix({ tokenizer, template, system, document: tokens })
   const contextTokens = retrievalOnly
     ? Math.min(drafterContext, settings.contextTokens ?? drafterContext)
-    : (settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + roomTokens))
+    : (settings.contextTokens ?? Math.min(native.info.contextLength, prefix.length + questionTokens))
   if (prefix.length >= contextTokens) throw contextOverflow('the document', prefix.length, contextTokens)
 
-  const total = text.length
-  const steps = indexSteps(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) })
-  const index = await inSlices(steps, { signal, total, onProgress: (processed) => onProgress?.({ phase: 'index', processed, total }) })
+  const index = await indexDocument(text, { maxTokens: chunkTokens, countTokens: (piece) => tokenizer.count(piece) }, retriever, {
+    signal,
+    onProgress: (processed) => onProgress?.({ phase: 'index', processed, total: text.length }),
+  })
   signal.throwIfAborted()
 
   const places = [...index.chunks.map(({ start }) => start), text.length]

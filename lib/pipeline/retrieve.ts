@@ -1,30 +1,31 @@
-/** Which chunks of the document the drafter reads for a question: those that the caller names, or the best that retrieval finds. */
+/** Which chunks of the document the draft model reads for a question: those that the caller names, or the best that retrieval finds. */
 
-import { inSlices } from '../base/steps'
-import type { AskSettings } from '../options/options'
+import type { AskSettings } from '../options/ask'
+import { searchChunks } from '../retrieve/retriever'
 import { chunkBudget, type SelectedChunk, selectChunks } from '../retrieve/select'
-import type { Reading } from './read'
+import type { PreparedDocument } from './read'
 
-/** Chunks in document order whose sum of tokens is within a budget. */
-export type ChooseChunks = (budgetTokens: number) => readonly SelectedChunk[]
-
-/** The chunks that the caller named, in document order; undefined where none were. */
-export function namedChunks(reading: Reading, { chunks }: AskSettings): readonly SelectedChunk[] | undefined {
-  if (!chunks) return undefined
-  const indices = [...new Set(chunks)].sort((a, b) => a - b)
-  return indices.map((index) => ({ ...reading.chunks[index]!, score: 0 }))
+/** What a question's draft model may read. */
+export interface RetrievedChunks {
+  /** The caller named the chunks: all of them are read. */
+  readonly named: boolean
+  /** Chunks in document order, whose sum of tokens is within the budget unless they were named. */
+  choose(budgetTokens: number): readonly SelectedChunk[]
 }
 
-/** Searches once; the function then chooses among what was found. Rejects with `signal.reason` on abort. */
-export async function retrieveChunks(
-  reading: Reading,
+/** Searches once. @throws what the retriever throws; `signal.reason` on abort */
+export async function retrieve(
+  { chunks, documentTokens, chunkTokens, retriever }: PreparedDocument,
   question: string,
-  { maxChunks }: AskSettings,
+  { maxChunks = chunkBudget(documentTokens, chunkTokens), chunks: named }: AskSettings,
   signal: AbortSignal,
-): Promise<ChooseChunks> {
-  const { chunks, documentTokens, chunkTokens, retriever } = reading
-  const most = maxChunks ?? chunkBudget(documentTokens, chunkTokens)
-  // More hits than wanted: one that is too long for the room is passed over for the next.
-  const hits = await inSlices(retriever.search(question, 2 * most), { signal })
-  return (budgetTokens) => selectChunks({ chunks, hits, documentTokens, chunkTokens, maxChunks: most, budgetTokens }).chunks
+): Promise<RetrievedChunks> {
+  if (named) {
+    const indices = [...new Set(named)].sort((a, b) => a - b)
+    const chosen = indices.map((index) => ({ ...chunks[index]!, score: 0 }))
+    return { named: true, choose: () => chosen }
+  }
+  // More hits than wanted: one that does not fit the budget is passed over for the next.
+  const hits = await searchChunks(retriever, question, 2 * maxChunks, chunks.length, signal)
+  return { named: false, choose: (budgetTokens) => selectChunks({ chunks, hits, maxChunks, budgetTokens }) }
 }

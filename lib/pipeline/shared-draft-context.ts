@@ -1,26 +1,24 @@
 /** What a drafter in the target's cache reads for one question: the pages of the prompt's beginning, of the chosen chunks, and its end. */
-import type { AskSettings } from '../options/options'
 import { concatTokens } from '../prompt/segments'
 import type { DraftContext } from './draft-context'
-import type { Reading } from './read'
-import { namedChunks, retrieveChunks } from './retrieve'
-
-/** Tokens of a page of the cache, which is read as a whole or not at all. */
-const pageTokens = 64
+import type { PreparedDocument } from './read'
+import type { RetrievedChunks } from './retrieve'
 
 /** A selection of more than this share of the prefix leaves out so little that all of it is read instead. */
 const wholeShare = 0.75
 
-/** @param suffix what follows the document in the target's prompt. Rejects with `signal.reason` on abort. */
-export async function sharedContext(
-  reading: Reading,
-  question: string,
+/**
+ * @param suffix what follows the document in the target's prompt
+ * @param pageTokens tokens of a page of the cache, which is read as a whole or not at all
+ */
+export function sharedContext(
+  document: PreparedDocument,
+  retrieved: RetrievedChunks,
   suffix: Int32Array,
-  settings: AskSettings,
-  signal: AbortSignal,
-): Promise<DraftContext> {
-  const chunks = namedChunks(reading, settings) ?? (await retrieveChunks(reading, question, settings, signal))(Infinity)
-  const { prefix, chunkStarts } = reading
+  pageTokens: number,
+): DraftContext {
+  const chunks = retrieved.choose(Infinity)
+  const { prefix, chunkStarts } = document
   const tail = prefix.length - (prefix.length % pageTokens) // from here on everything is read
   // BOS and the instruction: what every token attends to.
   const wanted = [

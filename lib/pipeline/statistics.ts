@@ -47,7 +47,7 @@ export interface SpeculationStats {
   readonly estimates: {
     /** Of one step of the drafter. */
     readonly draftStepMs: number
-    /** [i]: of a pass of the target over i + 1 tokens, 17 entries. */
+    /** Entry i: of a pass of the target over i + 1 tokens, 17 entries. */
     readonly verifyMs: readonly number[]
     /** Probability that a drafted token stands if those before it do. */
     readonly acceptance: number

@@ -1,12 +1,7 @@
 import { RagdraftError } from '../base/errors'
+import type { Turn } from '../options/ask'
 import type { Segment } from './segments'
 import type { Message } from './template'
-
-/** A question that was asked before, and its answer. */
-export interface Exchange {
-  readonly question: string
-  readonly answer: string
-}
 
 /** What comes around the source text of a prompt. */
 export interface Conversation {
@@ -14,7 +9,7 @@ export interface Conversation {
   /** The caller's system prompt. Default none: templates may print their own. */
   readonly system?: string | undefined
   /** Earlier questions and answers about the same text, oldest first. Default none. */
-  readonly history?: readonly Exchange[] | undefined
+  readonly history?: readonly Turn[] | undefined
 }
 
 /**

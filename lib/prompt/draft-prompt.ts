@@ -8,15 +8,8 @@ import type { ChatTemplate } from './template'
 export interface DraftPromptOptions extends Conversation {
   readonly tokenizer: Tokenizer
   readonly template: ChatTemplate
-  /** The retrieved chunks, in document order; or their tokens, as `tokenizer.encode(joinChunks(chunks))` gives them. */
-  readonly chunks: readonly string[] | Int32Array
-}
-
-/** The drafter's prompt. */
-export interface DraftPrompt {
-  readonly tokens: Int32Array
-  /** How many of them are the chunks', with the blank lines between them. */
-  readonly chunkTokens: number
+  /** The retrieved chunks in document order: the tokens that `tokenizer.encode(joinChunks(texts))` gives. */
+  readonly chunks: Int32Array
 }
 
 const kInstruction = 'Read the following excerpts retrieved from the text, then answer the question that comes after them.'
@@ -30,9 +23,8 @@ export const joinChunks = (chunks: readonly string[]): string => chunks.join('\n
  * @throws ERR_INVALID_ARGUMENT without chunks or with an empty question.
  * @throws ERR_CHAT_TEMPLATE if the template fails.
  */
-export function buildDraftPrompt({ tokenizer, template, chunks, ...turns }: DraftPromptOptions): DraftPrompt {
+export function buildDraftPrompt({ tokenizer, template, chunks, ...turns }: DraftPromptOptions): Int32Array {
   if (chunks.length === 0) throw new RagdraftError('ERR_INVALID_ARGUMENT', 'The drafter needs at least one chunk.')
-  const excerpts = chunks instanceof Int32Array ? chunks : tokenizer.encode(joinChunks(chunks))
-  const segments = template.render(conversation(kInstruction, { untrusted: excerpts }, turns), tokenizer)
-  return { tokens: concatTokens(encodeSegments(segments, tokenizer, true)), chunkTokens: excerpts.length }
+  const segments = template.render(conversation(kInstruction, { untrusted: chunks }, turns), tokenizer)
+  return concatTokens(encodeSegments(segments, tokenizer, true))
 }

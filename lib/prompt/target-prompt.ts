@@ -12,38 +12,23 @@ export interface DocumentPrompt {
   readonly system?: string | undefined
 }
 
-/** Up to and including the document: read once, used for many questions. */
-export interface DocumentPrefix {
-  readonly tokens: Int32Array
-  /** How many of them, at the end, are the document's. */
-  readonly documentTokens: number
-}
-
-/** The target's prompt: `prefix` then `suffix`. */
-export interface TargetPrompt {
-  readonly prefix: Int32Array
-  readonly suffix: Int32Array
-  readonly documentTokens: number
-}
-
 const kInstruction = 'Read the following text, then answer the question that comes after it.'
 
 /**
  * The part of the target's prompt that no question changes: BOS, what the template prints first, the instruction, the document.
- * @param document text, or its tokens as `tokenizer.encode` gives them
+ * @param document its tokens, as `tokenizer.encode` gives them
  * @throws ERR_INVALID_ARGUMENT for an empty document, or tokens that `encode` cannot have given.
  * @throws ERR_CHAT_TEMPLATE if the template fails.
  */
-export function buildDocumentPrefix({ document, ...prompt }: DocumentPrompt & { readonly document: string | Int32Array }): DocumentPrefix {
+export function buildDocumentPrefix({ document, ...prompt }: DocumentPrompt & { readonly document: Int32Array }): Int32Array {
   const { tokenizer } = prompt
   if (document.length === 0) throw new RagdraftError('ERR_INVALID_ARGUMENT', 'The document is empty.')
-  const tokens = typeof document === 'string' ? tokenizer.encode(document) : document
-  if (tokens.some((token) => tokenizer.isControl(token))) {
+  if (document.some((token) => tokenizer.isControl(token))) {
     throw new RagdraftError('ERR_INVALID_ARGUMENT', 'The document has control tokens: its tokens must come from encode().')
   }
   // Any question gives the same prefix; buildQuestionSuffix makes sure of it.
   const { before } = layout(prompt, { question: '?' })
-  return { tokens: concatTokens(encodeSegments([...before, { untrusted: tokens }], tokenizer, true)), documentTokens: tokens.length }
+  return concatTokens(encodeSegments([...before, { untrusted: document }], tokenizer, true))
 }
 
 /**
@@ -58,12 +43,6 @@ export function buildQuestionSuffix({ question, history, ...prompt }: DocumentPr
     throw new RagdraftError('ERR_CHAT_TEMPLATE', 'What the chat template prints before the document depends on the conversation after it.')
   }
   return concatTokens(encodeSegments(after, prompt.tokenizer, false))
-}
-
-/** The whole prompt for one question: prefix and suffix as the two functions above give them. @throws as they do */
-export function buildTargetPrompt(options: DocumentPrompt & Conversation & { readonly document: string | Int32Array }): TargetPrompt {
-  const { tokens: prefix, documentTokens } = buildDocumentPrefix(options)
-  return { prefix, suffix: buildQuestionSuffix(options), documentTokens }
 }
 
 /** The rendered prompt around the document. */

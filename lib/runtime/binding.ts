@@ -7,6 +7,8 @@
  * A cancelled generate hands over its stats so far beside that error: a stop string ends an answer this way.
  */
 
+import type { NativeSettings } from '../options/ask'
+
 /** A GGUF metadata value: integers and floats as number, arrays as arrays. */
 export type GgufValue = number | boolean | string | readonly GgufValue[]
 
@@ -155,37 +157,33 @@ export interface SelfDrafter {
   readonly tail: number
 }
 
-export interface GenerateRequest {
-  readonly mode: 'plain' | 'rag' | 'lossless' | 'exact' | 'paper'
+/** The settings of a question, and what it is asked of. A `draftLength` of -1 is automatic. */
+export interface GenerateRequest extends NativeSettings {
   readonly target: NativeSequence | null
   readonly targetPending: Int32Array // tokens of the prompt that are not in the cache yet, >= 1
   readonly draftModel: NativeSequence | null // a sequence with a prompt of its own, of another model or the same
   readonly draftPending: Int32Array // of that prompt; in lossless with an automatic length it is read only when that should pay
   readonly selfDrafter: SelfDrafter | null // in lossless alone; with a draft model where the length is automatic
-  readonly transfer: number
-  readonly plausibility: number
-  readonly transferTemperature: number
-  readonly draftLength: number // 0..16, or -1 = auto
   readonly maxDraftLength: number
-  readonly confidence: number
-  readonly temperature: number
-  readonly topK: number
-  readonly topP: number
-  readonly minP: number
-  readonly repetitionPenalty: number
   readonly repetitionWindow: number
-  readonly seed: bigint
-  readonly maxTokens: number
   readonly stopTokens: Int32Array
   readonly validTokens: number
-  readonly ngram: boolean // propose from repeated text: costs change, distributions do not
   readonly ngramSource: Int32Array // what comes before the answer and may be quoted: all that the drafter reads
 }
 
 export type Done<T> = (error: (Error & { code: string }) | null, result: T | undefined) => void
 export type Cancel = () => void
 
+/** Bounds of the native side. */
+export interface NativeConstants {
+  readonly pageTokens: number // tokens of a KV page, which is shared, selected and read as a whole
+  readonly maxDraftLength: number // tokens drafted per round at most
+  readonly maxEvaluatedRows: number // rows that evaluate() returns at most
+  readonly prefillTokens: number // tokens of one pass of a prefill
+}
+
 export interface Binding {
+  readonly constants: NativeConstants
   /** Instruction sets of the CPU kernels usable here, best first. */
   readonly isas: readonly string[]
   /** Keeps a text for all environments (Workers) of the process, and returns what is kept; '' at first. */
@@ -216,6 +214,6 @@ export interface Binding {
    * length the draft model's may lack more.
    */
   generate(request: GenerateRequest, onTokens: (tokens: Int32Array) => void, onDone: Done<NativeStats>): Cancel
-  /** For tests and benchmarks: appends tokens in one pass and returns the logits of the last `rows` (0 to 64) of them, [rows, vocab]. */
+  /** For tests and benchmarks: appends tokens in one pass and returns the logits of the last `rows` (0 to `constants.maxEvaluatedRows`) of them, [rows, vocab]. */
   evaluate(sequence: NativeSequence, tokens: Int32Array, rows: number, onDone: Done<Float32Array>): Cancel
 }

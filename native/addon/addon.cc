@@ -43,7 +43,12 @@ Addon::Addon(Napi::Env env, Napi::Object exports) : env_(env) {
   classes_.sequence = Napi::Persistent(SequenceHandle::define(env));
   Napi::Array isas = Napi::Array::New(env);
   for (const std::string& isa : ops::cpu_isas()) isas.Set(isas.Length(), isa);
-  DefineAddon(exports, {InstanceValue("isas", isas), InstanceMethod("shareCudaReport", &Addon::share_cuda_report),
+  Napi::Object constants = Napi::Object::New(env);
+  constants.Set("pageTokens", kPageTokens);
+  constants.Set("maxDraftLength", kMaxVerifyRows - 1);
+  constants.Set("maxEvaluatedRows", runtime::kMaxEvaluatedRows);
+  constants.Set("prefillTokens", model::Transformer::kMaxRows);
+  DefineAddon(exports, {InstanceValue("isas", isas), InstanceValue("constants", constants), InstanceMethod("shareCudaReport", &Addon::share_cuda_report),
                         InstanceMethod("readGguf", &Addon::read_gguf), InstanceMethod("loadModel", &Addon::load_model),
                         InstanceMethod("prefill", &Addon::prefill), InstanceMethod("generate", &Addon::generate),
                         InstanceMethod("evaluate", &Addon::evaluate)});

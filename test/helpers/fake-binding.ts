@@ -148,6 +148,7 @@ const matchTokens = 12
 
 export class FakeBinding implements Binding {
   readonly isas = ['fake']
+  readonly constants = { pageTokens: 64, maxDraftLength: 16, maxEvaluatedRows: 64, prefillTokens: 256 }
   /** Handles that are open now. */
   readonly models = new Set<FakeModel>()
   readonly sequences = new Set<FakeSequence>()
@@ -219,7 +220,7 @@ export class FakeBinding implements Binding {
   prefill(sequence: NativeSequence, tokens: Int32Array, onProgress: (tokens: number) => void, onDone: Done<undefined>): Cancel {
     const fake = this.#claim(sequence)
     this.prefilled.push(tokens.length)
-    const chunk = 256
+    const chunk = this.constants.prefillTokens
     const steps = Math.ceil(tokens.length / chunk)
     const step = (n: number) => {
       fake.tokens.push(...tokens.subarray((n - 1) * chunk, n * chunk))
@@ -234,7 +235,7 @@ export class FakeBinding implements Binding {
     const drafter = request.draftModel && this.#claim(request.draftModel)
     target?.tokens.push(...request.targetPending)
     drafter?.tokens.push(...request.draftPending)
-    const self = target && request.selfDrafter ? selected(target.tokens, request.selfDrafter) : null
+    const self = target && request.selfDrafter ? selected(target.tokens, request.selfDrafter, this.constants.pageTokens) : null
     this.prompts.push({ target: target && [...target.tokens], drafter: drafter ? [...drafter.tokens] : self })
     const drafts = target !== null && (drafter !== null || self !== null)
     const reader = (target ?? drafter)!
@@ -338,11 +339,11 @@ export class FakeBinding implements Binding {
 }
 
 /** What a drafter in the target's cache reads of it: whole pages. */
-function selected(tokens: readonly number[], { ranges, tail }: SelfDrafter): number[] {
-  const page = (at: number) => Math.floor(at / 64)
+function selected(tokens: readonly number[], { ranges, tail }: SelfDrafter, pageTokens: number): number[] {
+  const page = (at: number) => Math.floor(at / pageTokens)
   if (ranges.some((at) => at < 0 || at > tail) || tail > tokens.length) throw nativeError('ERR_INVALID_ARGUMENT')
   const pages = new Set<number>()
-  for (let i = 0; i < ranges.length; i += 2) for (let at = page(ranges[i]!); at * 64 < ranges[i + 1]!; at++) pages.add(at)
+  for (let i = 0; i < ranges.length; i += 2) for (let at = page(ranges[i]!); at * pageTokens < ranges[i + 1]!; at++) pages.add(at)
   return tokens.filter((_, at) => page(at) >= page(tail) || pages.has(page(at)))
 }
 

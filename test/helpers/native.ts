@@ -1,5 +1,6 @@
 /** The addon's callbacks as promises, for tests that go below the public API. */
 
+import { nativeSettings, readAskOptions } from '../../lib/options/ask'
 import { native } from '../../lib/runtime/addon/load'
 import type { GenerateRequest, GgufContents, NativeModel, NativeSequence, NativeStats } from '../../lib/runtime/binding'
 
@@ -47,32 +48,20 @@ export interface Generated {
   stats: NativeStats
 }
 
-export const greedyDefaults = {
-  mode: 'plain',
+/** A greedy request with the defaults of ask(), of which the tests change what they are about. */
+export const greedyDefaults: GenerateRequest = {
+  ...nativeSettings(readAskOptions({ mode: 'plain', draftLength: 4, maxTokens: 32 }, 1)),
   target: null,
   targetPending: new Int32Array(),
   draftModel: null,
   draftPending: new Int32Array(),
   selfDrafter: null,
-  transfer: 10,
-  plausibility: 0.1,
-  transferTemperature: 1,
-  draftLength: 4,
-  maxDraftLength: 16,
-  confidence: 0,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
+  maxDraftLength: binding.constants.maxDraftLength,
   repetitionWindow: 64,
-  seed: 0n,
-  maxTokens: 32,
   stopTokens: new Int32Array(),
   validTokens: 0,
-  ngram: true,
   ngramSource: new Int32Array(),
-} as const satisfies GenerateRequest
+}
 
 export function generate(request: Partial<GenerateRequest>): Promise<Generated> {
   const tokens: number[] = []

@@ -1,6 +1,6 @@
 /** Caches that hold a prompt, for tests of whole models. */
 
-import type { KvType } from '../../lib/options/options'
+import type { KvType } from '../../lib/options/open'
 import type { GenerateRequest, NativeModel, NativeSequence } from '../../lib/runtime/binding'
 import { tiny } from './models'
 import { prefill, randomTokens } from './native'

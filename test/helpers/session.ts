@@ -1,7 +1,8 @@
 /** A document and its model over the binding without native code: what tests of sessions start from. */
 import type { Test } from 'tap'
 import { loadModelWith } from '../../lib/api/load-model'
-import type { AskOptions, OpenOptions } from '../../lib/options/options'
+import type { OpenOptions } from '../../lib/api/model'
+import type { AskOptions } from '../../lib/options/ask'
 import { FakeBinding, fakeContents } from './fake-binding'
 
 export const filler = Array.from({ length: 60 }, (_, i) => `Paragraph ${i} talks of wind number ${i * i} and the harbour at dawn.\n\n`)

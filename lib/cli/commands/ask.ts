@@ -1,15 +1,16 @@
 import type { Command } from '../command'
-import { askOptions, questionFlags } from '../flags'
+import { helpFlag, jsonFlag } from '../flags'
 import { interruptSignal, UsageError } from '../io'
-import { modelPath, openDocument } from '../open-document'
+import { openDocument } from '../open-document'
 import { progressView } from '../progress'
+import { askOptionsFrom, modelPath, questionFlags } from '../question-flags'
 import { citationsText, offsetsNote, resultJson, statsText, withReading } from '../report'
 
 export const ask: Command = {
   name: 'ask',
   operands: ['FILE', 'QUESTION'],
   summary: 'Reads a text file ("-" is standard input) and answers one question about it.',
-  flags: [...questionFlags, 'json', 'help'],
+  flags: [...questionFlags, jsonFlag, helpFlag],
   notes: [
     'The answer is on standard output. Progress, citations and statistics are on standard error; an answer that was cut says so there, and in the "finishReason" of --json.',
     `Citations are [start, end). ${offsetsNote}`,
@@ -18,8 +19,8 @@ export const ask: Command = {
   async run(invocation) {
     const { io, out, err, values, positionals } = invocation
     const [file, question] = positionals as [string, string]
-    const options = askOptions(values)
-    const path = modelPath(invocation)
+    const options = askOptionsFrom(values)
+    const path = modelPath(values)
     if (question.trim() === '') throw new UsageError('QUESTION is empty')
     const view = progressView(io.stderr)
     const { signal, release } = interruptSignal(io)

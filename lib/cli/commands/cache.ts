@@ -1,12 +1,13 @@
 import { clearWeightsCache, listWeightsCache, weightsCacheFolder } from '../../runtime/weights-cache'
 import type { Command } from '../command'
+import { helpFlag, jsonFlag } from '../flags'
 import { sizeText } from '../size'
 
 export const cache: Command = {
   name: 'cache',
   operands: [],
   summary: 'Lists the packed weights that --cache-weights keeps, or deletes them.',
-  flags: ['clear', 'json', 'help'],
+  flags: [{ name: 'clear', help: 'Delete them.' }, jsonFlag, helpFlag],
   async run({ out, values }) {
     const folder = weightsCacheFolder()
     if (values.clear) await clearWeightsCache(folder)

@@ -4,10 +4,11 @@ import { RagdraftError } from '../../base/errors'
 import type { Command, Invocation } from '../command'
 import { Conversation } from '../conversation'
 import { failureText } from '../failure'
-import { askOptions, questionFlags } from '../flags'
+import { helpFlag } from '../flags'
 import { Interrupted, interruptSignal, UsageError } from '../io'
-import { modelPath, type Opened, openDocument } from '../open-document'
+import { type Opened, openDocument } from '../open-document'
 import { progressView } from '../progress'
+import { askOptionsFrom, modelPath, questionFlags } from '../question-flags'
 import { deviceText, memoryText, modelText, offsetsNote } from '../report'
 import { table } from '../table'
 
@@ -113,7 +114,7 @@ export const chat: Command = {
   name: 'chat',
   operands: ['FILE'],
   summary: 'Reads a text file once, then answers questions from standard input, one per line.',
-  flags: [...questionFlags, 'help'],
+  flags: [...questionFlags, helpFlag],
   notes: [
     'Earlier questions and answers stay in the conversation until /clear; /help tells the commands. Ctrl-C stops an answer, and twice at the prompt leaves.',
     `The answers are on standard output, all else is on standard error. ${offsetsNote}`,
@@ -123,8 +124,8 @@ export const chat: Command = {
     const { io, err, positionals, values } = invocation
     const file = positionals[0]!
     if (file === '-') throw new UsageError('chat reads the questions from standard input: the document must be a file')
-    askOptions(values)
-    const source = { modelPath: modelPath(invocation), file }
+    askOptionsFrom(values)
+    const source = { modelPath: modelPath(values), file }
     const interrupt = interruptSignal(io)
     const opened = await openDocument(invocation, source, progressView(io.stderr), interrupt.signal).finally(interrupt.release)
     try {

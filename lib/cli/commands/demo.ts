@@ -1,8 +1,12 @@
+import { askOptions } from '../../options/ask'
+import { loadOptions } from '../../options/load'
+import { openOptions } from '../../options/open'
 import type { Command } from '../command'
-import { askOptions } from '../flags'
+import { flagsOf, helpFlag, jsonFlag } from '../flags'
 import { interruptSignal } from '../io'
 import { openDocument } from '../open-document'
 import { progressView } from '../progress'
+import { askOptionsFrom } from '../question-flags'
 import { citationsText, offsetsNote, resultJson, statsText, withReading } from '../report'
 
 // The model would go on copying the book: the hidden sentence is a paragraph of its own.
@@ -12,14 +16,21 @@ export const demo: Command = {
   name: 'demo',
   operands: [],
   summary: 'Asks a built-in model about a built-in book. Nothing is downloaded.',
-  flags: ['mode', 'draft-length', 'kv', 'threads', 'device', 'model-only', 'json', 'help'],
+  flags: [
+    ...flagsOf(askOptions, ['mode', 'draftLength']),
+    ...flagsOf(openOptions, ['kv']),
+    ...flagsOf(loadOptions, ['threads', 'device']),
+    { name: 'model-only', help: "Make the demo's model if need be, print its path and stop." },
+    jsonFlag,
+    helpFlag,
+  ],
   notes: [
     'The built-in model is constructed, not trained: it finds where the words of the question occur in its context and copies what follows. So it shows the whole pipeline at work on a real book, with an answer that is known in advance; the exit code is 1 if the answer is not that.',
     offsetsNote,
   ],
   async run(invocation) {
     const { io, out, err, library, values } = invocation
-    const options = askOptions(values)
+    const options = askOptionsFrom(values)
     const { signal, release } = interruptSignal(io)
     try {
       const modelPath = await library.ensureDemoModel()

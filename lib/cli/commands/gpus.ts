@@ -1,5 +1,6 @@
 import type { Gpu } from '../../api/list-gpus'
 import type { Command } from '../command'
+import { helpFlag, jsonFlag } from '../flags'
 import { sizeText } from '../size'
 
 function line({ device, name, capability, totalBytes, freeBytes, problem }: Gpu): string {
@@ -16,7 +17,7 @@ export const gpus: Command = {
   name: 'gpus',
   operands: [],
   summary: 'Tries the GPUs of this machine and lists them, or says why there is none.',
-  flags: ['json', 'help'],
+  flags: [jsonFlag, helpFlag],
   async run({ out, library, values }) {
     const list = await library.listGpus()
     if (values.json) out(`${JSON.stringify(list)}\n`)

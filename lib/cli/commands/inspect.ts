@@ -1,5 +1,6 @@
 import type { ModelDescription } from '../../api/inspect-model'
 import type { Command } from '../command'
+import { helpFlag, jsonFlag } from '../flags'
 import { interruptSignal } from '../io'
 import { sizeText } from '../size'
 import { type Row, table } from '../table'
@@ -36,7 +37,7 @@ export const inspect: Command = {
   name: 'inspect',
   operands: ['MODEL'],
   summary: 'Prints what a GGUF file holds, without loading the weights.',
-  flags: ['json', 'help'],
+  flags: [jsonFlag, helpFlag],
   async run({ io, out, library, values, positionals }) {
     const { signal, release } = interruptSignal(io)
     try {

@@ -1,7 +1,7 @@
 /** Which GPUs there are, and which one a model is loaded on. */
 import * as fs from 'node:fs'
 import { onAbort } from '../../base/abort'
-import type { Device } from '../../options/options'
+import type { Device } from '../../options/load'
 import type { Binding, CudaDevice, CudaReport } from '../binding'
 import { cudaFiles } from './cuda-files'
 import { probeGpus } from './cuda-probe'

@@ -1,7 +1,8 @@
 /** The main job: sentences hidden in a book, asked by their first words, answered exactly in every mode and cited where they stand. */
 import t from 'tap'
-import { demoBook, hideSentence } from '../../../lib/demo'
-import { ensureDemoModel, loadModel, type Mode, type Model } from '../../../lib/index'
+import { ensureDemoModel } from '../../../lib/demo'
+import { demoBook, hideSentence } from '../../../lib/demo/book'
+import { loadModel, type Mode, type Model } from '../../../lib/index'
 import { choose } from '../../helpers/tier'
 
 const depths = [0.02, 0.5, 0.95]

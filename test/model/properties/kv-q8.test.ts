@@ -1,6 +1,6 @@
 /** 8-bit keys and values in whole models: how far they move the distribution, and what they take. */
 import t from 'tap'
-import type { KvType } from '../../../lib/options/options'
+import type { KvType } from '../../../lib/options/open'
 import type { NativeModel } from '../../../lib/runtime/binding'
 import { randomModel, tiny } from '../../helpers/models'
 import { evaluate, loadModel, randomTokens } from '../../helpers/native'

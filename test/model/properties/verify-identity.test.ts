@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { type KvType, kvTypes } from '../../../lib/options/options'
+import { type KvType, kvTypes } from '../../../lib/options/open'
 import type { NativeModel } from '../../../lib/runtime/binding'
 import { randomModel, tiny } from '../../helpers/models'
 import { binding, evaluate, loadModel, prefill, randomTokens } from '../../helpers/native'

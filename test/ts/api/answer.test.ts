@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { Answer, type AnswerResult, type AnswerTask } from '../../../lib/api/answer'
+import { Answer, type AnswerTask } from '../../../lib/api/answer'
+import type { AnswerResult } from '../../../lib/pipeline/answer-result'
 import { speculation } from '../../helpers/speculation'
 
 const result = (text: string): AnswerResult => ({

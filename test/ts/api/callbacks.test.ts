@@ -1,7 +1,7 @@
 /** Callbacks that misbehave, and signals that many requests share. */
 import t from 'tap'
 import { loadModelWith } from '../../../lib/api/load-model'
-import type { OnProgress, Progress } from '../../../lib/options/options'
+import type { OnProgress, Progress } from '../../../lib/options/progress'
 import { FakeBinding } from '../../helpers/fake-binding'
 import { ask, question, setup, text } from '../../helpers/session'
 

@@ -4,8 +4,8 @@ import { loadModelWith } from '../../../lib/api/load-model'
 import { finish, inSlices, mapProgress, type Steps } from '../../../lib/base/steps'
 import { QuoteIndex } from '../../../lib/cite/quote-index'
 import { chunkSteps } from '../../../lib/document/chunk'
-import type { Progress } from '../../../lib/options/options'
-import { lexicalRetrieverSteps } from '../../../lib/retrieve/lexical'
+import type { Progress } from '../../../lib/options/progress'
+import { LexicalRetriever } from '../../../lib/retrieve/lexical'
 import { FakeBinding } from '../../helpers/fake-binding'
 import { prose, seeded } from '../../helpers/random-text'
 import { choose } from '../../helpers/tier'
@@ -104,13 +104,14 @@ t.test('index, search and citations take a bounded part of the text per step', a
     return [result, yields]
   }
   const part = text.slice(0, 300_000)
-  const chunks = finish(chunkSteps(part, { countTokens: (piece) => Math.ceil(piece.length / 4) }))
-  const [retriever, perChunk] = steps(lexicalRetrieverSteps(part, chunks))
+  const chunks = finish(chunkSteps(part, { maxTokens: 512, countTokens: (piece) => Math.ceil(piece.length / 4) }))
+  const retriever = new LexicalRetriever()
+  const [, perChunk] = steps(retriever.indexSteps(part, chunks))
   t.same(
     perChunk,
     chunks.map(({ end }) => end),
   )
-  const [hits, perSearch] = steps(retriever.search(part.slice(1000, 3000), 5))
+  const [hits, perSearch] = steps(retriever.searchSteps(part.slice(1000, 3000), 5))
   t.ok(hits.length === 5 && perSearch.length >= 2 * chunks.length, `${perSearch.length} steps of a search`)
   const [quotes, perWords] = steps(QuoteIndex.build(part))
   t.ok(perWords.length > part.split(/\s+/).length / 1024, `${perWords.length} steps of the quotes`)

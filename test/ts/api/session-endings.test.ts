@@ -1,7 +1,7 @@
 /** Progress, aborts and closing: nothing is left behind, however a request ends. */
 import t from 'tap'
 import { loadModelWith } from '../../../lib/api/load-model'
-import type { Progress } from '../../../lib/options/options'
+import type { Progress } from '../../../lib/options/progress'
 import { FakeBinding } from '../../helpers/fake-binding'
 import { ask, needle, question, setup, text } from '../../helpers/session'
 

@@ -4,7 +4,8 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import t from 'tap'
-import { demoBook, ensureDemoModel, hideSentence } from '../../../lib/demo'
+import { ensureDemoModel } from '../../../lib/demo'
+import { demoBook, hideSentence } from '../../../lib/demo/book'
 import { buildDist, root } from '../../helpers/dist'
 
 const main = path.join(root, 'dist', 'cli', 'main.js')

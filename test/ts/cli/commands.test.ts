@@ -12,7 +12,7 @@ const wrongUsage: [string[], RegExp][] = [
   [[...base, '--colour'], /unknown option "--colour" of ragdraft ask; the options are --model, .*behind "--"/],
   [[...base, '--mode'], /--mode/],
   [[...base, '--mode', 'fast'], /--mode must be one of "plain", /],
-  [[...base, '--eta', 'much'], /--eta must be a number, got "much"/],
+  [[...base, '--eta', 'much'], /--eta must be a number from 0 to 1000, got "much"/],
   [[...base, '--eta', '-5'], /--eta must be a number from 0 to 1000, got -5/],
   [[...base, '--draft-length', '17'], /--draft-length must be an integer from 0 to 16 or "auto", got 17/],
   [[...base, '--draft-weights', 'half'], /--draft-weights must be one of "auto", "full", "q4", got "half"/],

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { inSlices } from '../../../lib/base/steps'
 import { progressView } from '../../../lib/cli/progress'
-import type { Progress } from '../../../lib/options/options'
+import type { Progress } from '../../../lib/options/progress'
 
 function view({ isTTY = false, columns = 80 } = {}) {
   const stream = Object.assign(new PassThrough(), isTTY ? { isTTY, columns } : {})

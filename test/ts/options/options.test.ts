@@ -1,7 +1,11 @@
 import t from 'tap'
 import { RagdraftError } from '../../../lib/base/errors'
-import { readAskOptions, readLoadOptions, readOpenOptions, readQuestion } from '../../../lib/options/options'
+import { readAskOptions, readQuestion } from '../../../lib/options/ask'
+import { readLoadOptions } from '../../../lib/options/load'
+import { openOptionsWithin } from '../../../lib/options/open'
+import { readOptions } from '../../../lib/options/schema'
 
+const readOpenOptions = (options: unknown, trainedContext: number) => readOptions('open()', options, openOptionsWithin(trainedContext))
 const ask = (options: unknown) => readAskOptions(options, 100)
 
 t.test('ask options have the documented defaults', async (t) => {
@@ -38,7 +42,7 @@ t.test('load and open options have the documented defaults', async (t) => {
     threads: 0,
     isa: '',
     draftCopy: false,
-    weightsCache: '',
+    weightsCache: false,
     onProgress: undefined,
     signal: undefined,
   })

@@ -1,7 +1,9 @@
 /** Which weights draft: over a binding without native code, whose model has 8-bit matrices or none. */
 import t, { type Test } from 'tap'
 import { loadModelWith } from '../../../lib/api/load-model'
-import type { AskOptions, DraftWeights, OpenOptions } from '../../../lib/options/options'
+import type { OpenOptions } from '../../../lib/api/model'
+import type { AskOptions } from '../../../lib/options/ask'
+import type { DraftWeights } from '../../../lib/options/open'
 import { FakeBinding } from '../../helpers/fake-binding'
 
 const text = 'The keeper of the northern lighthouse hid the brass key under the seventh stair.\n\nNothing else is said of it.'

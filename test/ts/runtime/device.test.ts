@@ -1,7 +1,7 @@
 /** Where a model computes: what was asked for, what there is, and what is told about it. */
 import t from 'tap'
 import { loadModelWith } from '../../../lib/api/load-model'
-import type { Device } from '../../../lib/options/options'
+import type { Device } from '../../../lib/options/load'
 import { FakeBinding, nativeError } from '../../helpers/fake-binding'
 
 delete process.env.RAGDRAFT_CUDA // scripts/test.cjs sets it

@@ -14,23 +14,29 @@ const node = (args: string[], cwd = root) => spawnSync(process.execPath, args, {
 
 t.before(buildDist)
 
-const publicNames = ['RagdraftError', 'demoBook', 'ensureDemoModel', 'inspectModel', 'listGpus', 'loadModel']
+/** What each entry exports. */
+const entries = {
+  ragdraft: ['RagdraftError', 'inspectModel', 'listGpus', 'loadModel'],
+  'ragdraft/demo': ['demoBook', 'ensureDemoModel'],
+}
 
-t.test('CommonJS exports the public names', async (t) => {
-  const { stdout, stderr } = node(['-e', 'console.log(Object.keys(require("ragdraft")).sort().join())'])
-  t.equal(stdout.trim(), publicNames.join(), stderr)
-})
+for (const [entry, names] of Object.entries(entries)) {
+  t.test(`CommonJS exports the public names of ${entry}`, async (t) => {
+    const { stdout, stderr } = node(['-e', `console.log(Object.keys(require("${entry}")).sort().join())`])
+    t.equal(stdout.trim(), names.join(), stderr)
+  })
 
-t.test('ES modules export the same names, and the same instances', async (t) => {
-  const script = `
-    import * as esm from 'ragdraft'
-    import { createRequire } from 'node:module'
-    const cjs = createRequire(process.cwd() + '/x.js')('ragdraft')
-    const names = Object.keys(esm).filter((name) => name !== 'default' && name !== 'module.exports').sort()
-    console.log(names.join(), names.every((name) => esm[name] === cjs[name]))`
-  const { stdout, stderr } = node(['--input-type=module', '-e', script])
-  t.equal(stdout.trim(), `${publicNames.join()} true`, stderr)
-})
+  t.test(`ES modules export the same names of ${entry}, and the same instances`, async (t) => {
+    const script = `
+      import * as esm from '${entry}'
+      import { createRequire } from 'node:module'
+      const cjs = createRequire(process.cwd() + '/x.js')('${entry}')
+      const names = Object.keys(esm).filter((name) => name !== 'default' && name !== 'module.exports').sort()
+      console.log(names.join(), names.every((name) => esm[name] === cjs[name]))`
+    const { stdout, stderr } = node(['--input-type=module', '-e', script])
+    t.equal(stdout.trim(), `${names.join()} true`, stderr)
+  })
+}
 
 t.test('importing the package does nothing: no addon is loaded, nothing is printed', async (t) => {
   const { stdout, stderr } = node([
@@ -55,14 +61,18 @@ t.test('the types resolve for both module formats', async (t) => {
       for await (const delta of answer) process.stdout.write(delta)
       const { text, citations, stats } = await answer
       const error = new RagdraftError('ERR_CLOSED', 'x')
+      demo.demoBook().answer.trim()
       return text + citations[0]?.start.toFixed() + stats.acceptedByPosition.length + error.code
     }
     // @ts-expect-error: not a mode
     export const wrong: AskOptions = { mode: 'fast' }`
-  writeFileSync(path.join(folder, 'esm.mts'), `import { type AskOptions, loadModel, RagdraftError } from 'ragdraft'${use}`)
+  writeFileSync(
+    path.join(folder, 'esm.mts'),
+    `import { type AskOptions, loadModel, RagdraftError } from 'ragdraft'\nimport * as demo from 'ragdraft/demo'${use}`,
+  )
   writeFileSync(
     path.join(folder, 'cjs.cts'),
-    `import ragdraft = require('ragdraft')\nimport { type AskOptions, loadModel, RagdraftError } from 'ragdraft'\nexport const all = ragdraft${use}`,
+    `import ragdraft = require('ragdraft')\nimport demo = require('ragdraft/demo')\nimport { type AskOptions, loadModel, RagdraftError } from 'ragdraft'\nexport const all = ragdraft${use}`,
   )
   const flags = [
     '--noEmit',

@@ -3,7 +3,8 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import t from 'tap'
-import { demoBook, ensureDemoModel, hideSentence } from '../../../lib/demo'
+import { ensureDemoModel } from '../../../lib/demo'
+import { demoBook, hideSentence } from '../../../lib/demo/book'
 import { inspectModel, loadModel, type Progress } from '../../../lib/index'
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'ragdraft-session-'))

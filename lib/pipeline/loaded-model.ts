@@ -4,7 +4,7 @@ import type { Scope } from '../runtime/scope'
 import type { Tokenizer } from '../tokenizer/from-gguf'
 
 /** A loaded model as its documents use it. */
-export interface ModelParts {
+export interface LoadedModel {
   readonly binding: Binding
   readonly native: NativeModel
   readonly tokenizer: Tokenizer
