@@ -4,6 +4,7 @@ import { native } from '../runtime/addon/load'
 import type { Binding } from '../runtime/binding'
 import { cudaReport } from '../runtime/gpu/cuda'
 
+/** An NVIDIA GPU of this machine. */
 export interface Gpu {
   /** What `loadModel({ device })` takes. */
   readonly device: `cuda:${number}`
@@ -18,6 +19,7 @@ export interface Gpu {
   readonly problem: string | undefined
 }
 
+/** What {@link listGpus} found. */
 export interface GpuList {
   readonly gpus: readonly Gpu[]
   /** Why there is none; undefined if there is one. */
