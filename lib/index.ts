@@ -25,4 +25,4 @@ export type {
 export type { DrafterInfo } from './pipeline/drafter'
 export type { DrafterStats, SpeculationStats } from './pipeline/statistics'
 export type { WeightsCacheState } from './runtime/binding'
-export type { DecodeOptions, EncodeAsyncOptions, TemplateOptions, Tokenizer } from './tokenizer/tokenizer'
+export type { Tokenizer } from './tokenizer/tokenizer'

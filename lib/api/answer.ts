@@ -123,7 +123,6 @@ export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
     this.#controller.abort(reason)
   }
 
-  /** Iterates over the text of the answer, from its beginning, as it comes. */
   [Symbol.asyncIterator](): AsyncIterableIterator<string> {
     let next = 0
     let open = true

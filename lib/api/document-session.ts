@@ -125,7 +125,6 @@ export class DocumentSession {
     return this.#scope.close()
   }
 
-  /** Closes the document at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -4,7 +4,6 @@ import { native } from '../runtime/addon/load'
 import type { Binding } from '../runtime/binding'
 import { cudaReport } from '../runtime/gpu/cuda'
 
-/** An NVIDIA GPU of this machine. */
 export interface Gpu {
   /** What `loadModel({ device })` takes. */
   readonly device: `cuda:${number}`
@@ -19,7 +18,6 @@ export interface Gpu {
   readonly problem: string | undefined
 }
 
-/** What {@link listGpus} found. */
 export interface GpuList {
   readonly gpus: readonly Gpu[]
   /** Why there is none; undefined if there is one. */

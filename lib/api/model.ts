@@ -112,7 +112,6 @@ export class Model {
     return this.#parts.scope.close()
   }
 
-  /** Closes the model at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
