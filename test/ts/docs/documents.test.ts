@@ -16,7 +16,7 @@ function missing(pattern: RegExp, holds: (match: string, document: string) => bo
 
 /** Whether a path of the repository is there; its last part may have stars, or be a place for NAME or NNNN. */
 function isThere(given: string): boolean {
-  const name = given.replace(/NAME|NNNN/, '*')
+  const name = given.replaceAll(/NAME|NNNN/g, '*')
   if (!name.includes('*')) return existsSync(path.join(root, name))
   const folder = path.join(root, path.dirname(name))
   const pattern = new RegExp(`^${path.basename(name).replaceAll('.', '\\.').replaceAll('*', '.*')}$`)
