@@ -1,17 +1,13 @@
-/** What the README tells a reader to type works as written, with the demo model and a short text in place of his files. */
+/** What the README and the guide tell a reader to type works as written, with the demo model and a short text in place of their files. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import * as path from 'node:path'
 import t from 'tap'
 import { demoBook, ensureDemoModel } from '../../../lib/demo'
+import { blocks, userPages } from '../../helpers/documents'
 import { temporary } from '../../helpers/models'
 
 const root = process.cwd()
-const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
-// Fences in order: opening ones name a language, or none.
-const fenced = Array.from(readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm), (match) => ({ language: match[1]!, body: match[2]!.trimEnd() }))
-const blocks = (language: string) => fenced.filter((block) => block.language === language).map((block) => block.body)
-
 const { text, needle, question } = demoBook()
 const excerpt = text.slice(needle.start - 3000, needle.end + 3000)
 const document = temporary('document.txt')
@@ -25,15 +21,15 @@ function run(args: readonly string[]) {
   return spawnSync(process.execPath, ['--import', 'tsx', ...args], { cwd: root, encoding: 'utf8', env })
 }
 
-t.test('its two commands are those that CI runs', async (t) => {
+t.test("the README's two commands are those that CI runs", async (t) => {
   const ci = readFileSync(path.join(root, '.ci', 'run'), 'utf8')
-  const commands = blocks('sh').flatMap((block) => block.split(' && '))
+  const commands = blocks('README.md', 'sh').flatMap((block) => block.split(' && '))
   t.same([...new Set(commands)], ['npm ci', 'npm run demo', 'npm test'])
   for (const command of commands) t.match(ci, new RegExp(`^${command}$`, 'm'))
 })
 
-t.test('its example runs', async (t) => {
-  const [example] = blocks('ts')
+t.test("the README's example runs", async (t) => {
+  const [example] = blocks('README.md', 'ts')
   const source = example!
     .replace("'ragdraft'", JSON.stringify(path.join(root, 'lib', 'index.ts')))
     .replace("'Qwen2.5-7B-Instruct-Q8_0.gguf'", JSON.stringify(await ensureDemoModel()))
@@ -52,16 +48,18 @@ t.test('its example runs', async (t) => {
   t.match(result.stderr, /prefill-target \d+ \d+/)
 })
 
-t.test('its command lines run', async (t) => {
-  const lines = blocks('').flatMap((block) => block.split('\n').filter((line) => line.startsWith('ragdraft ')))
-  t.equal(lines.length, 6)
+t.test('command lines of the README and the guide run', async (t) => {
+  const lines = userPages
+    .flatMap((page) => blocks(page, ''))
+    .flatMap((block) => block.split('\n').filter((line) => line.startsWith('ragdraft ')))
+  t.equal(lines.length, 5)
   const model = await ensureDemoModel()
   for (const line of lines) {
     const words = line
       .replace(/^ragdraft /, '')
       .replaceAll(/[[\]]/g, '')
       .match(/"[^"]*"|\S+/g)!
-    if (words[0] === 'chat' || words[0] === 'demo') continue // interactive; run by CI
+    if (words[0] === 'chat') continue // interactive; test/ts/cli/chat.test.ts
     const args = words.map((w) => (w.startsWith('"') ? question : w.endsWith('.gguf') ? model : w.endsWith('.txt') ? document : w))
     const result = run([path.join('lib', 'cli', 'main.ts'), ...args])
     t.equal(result.status, 0, `${line}: ${result.stderr}`)
