@@ -7,7 +7,7 @@ namespace ragdraft::ops {
 using formats::DType;
 
 bool draft_copy_pays(const formats::MatrixView& source) noexcept {
-  const bool wide = formats::info(source.type).block_elements == 1;
+  const bool wide = formats::info(formats::computed_as(source.type)).block_elements == 1;
   return wide && source.columns % formats::info(DType::kQ4_0).block_elements == 0;
 }
 

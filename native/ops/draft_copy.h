@@ -8,7 +8,7 @@
 
 namespace ragdraft::ops {
 
-// Whether a copy reads so much less that it is worth its memory: F32, F16 and BF16, in whole blocks of 32 inputs. (Of Q6_K and Q5_K
+// Whether a copy reads so much less that it is worth its memory: what is computed as F32, F16 or BF16, in whole blocks of 32 inputs. (Of Q6_K and Q5_K
 // a copy would be 69 % and 82 %, for as much memory.)
 bool draft_copy_pays(const formats::MatrixView& source) noexcept;
 

@@ -1,10 +1,23 @@
-/** What the encoders and decoders of quantised blocks share. */
+/** What the quantised formats share. */
 import { fromHalf, toHalf } from '../../lib/demo/gguf/half'
 
 /** Encodes the block that starts at `element` into the zeroed bytes that start at `byte`. */
 export type EncodeBlock = (values: Float32Array, element: number, out: DataView, byte: number) => void
 /** The reverse. */
 export type DecodeBlock = (bytes: DataView, byte: number, out: Float64Array, element: number) => void
+
+/** A quantised format. `formats.ts` lists them. */
+export interface BlockFormat {
+  readonly encode: EncodeBlock
+  readonly decode: DecodeBlock
+  /** Standard deviation of a weight of a random block with a scale of 1. */
+  readonly deviation: number
+  /** Turns the random bytes of the block that starts at `byte` into a valid one; its own bytes choose among the 64 scales, f16. */
+  readonly makeValid: (bytes: DataView, byte: number, scales: Uint16Array) => void
+}
+
+/** Standard deviation of a quant that takes `levels` values with equal probability. */
+export const spread = (levels: number): number => Math.sqrt((levels * levels - 1) / 12)
 
 const half = new Float32Array(1)
 const halfBits = new Uint16Array(1)

@@ -10,7 +10,7 @@
  *   and its upper two bits in byte i, bits 2 p and 2 p + 1.
  */
 import { fromHalf } from '../../lib/demo/gguf/half'
-import { clamp, type DecodeBlock, type EncodeBlock, putHalf } from './blocks'
+import { type BlockFormat, clamp, type DecodeBlock, type EncodeBlock, putHalf, spread } from './blocks'
 
 /** Scale (`min` 0) or min (`min` 1) j of the 8 in the 12 packed bytes. */
 function sixBits(bytes: DataView, byte: number, j: number, min: 0 | 1): number {
@@ -20,7 +20,7 @@ function sixBits(bytes: DataView, byte: number, j: number, min: 0 | 1): number {
 }
 
 /** Packs 8 scales and 8 mins of 6 bits: four whole ones in the low 6 bits of bytes 0-3 / 4-7, the others spread over the rest. */
-export function packSixBits(out: DataView, byte: number, scales: ArrayLike<number>, mins: ArrayLike<number>): void {
+function packSixBits(out: DataView, byte: number, scales: ArrayLike<number>, mins: ArrayLike<number>): void {
   for (let j = 0; j < 4; j++) {
     out.setUint8(byte + j, scales[j]! | ((scales[j + 4]! >> 4) << 6))
     out.setUint8(byte + 4 + j, mins[j]! | ((mins[j + 4]! >> 4) << 6))
@@ -77,11 +77,6 @@ function decodeScaledMin(bits: 4 | 5): DecodeBlock {
   }
 }
 
-export const encodeQ4K = encodeScaledMin(4)
-export const decodeQ4K = decodeScaledMin(4)
-export const encodeQ5K = encodeScaledMin(5)
-export const decodeQ5K = decodeScaledMin(5)
-
 /** Where element n (0..255) of a Q6_K super-block has its bits: byte and shift of the nibble, byte and shift of the upper two. */
 function placesQ6K(n: number): readonly [nibble: number, nibbleShift: number, upper: number, upperShift: number] {
   const side = n >> 7
@@ -90,7 +85,7 @@ function placesQ6K(n: number): readonly [nibble: number, nibbleShift: number, up
   return [64 * side + 32 * (p & 1) + i, 4 * (p >> 1), 128 + 32 * side + i, 2 * p]
 }
 
-export const encodeQ6K: EncodeBlock = (values, element, out, byte) => {
+const encodeQ6K: EncodeBlock = (values, element, out, byte) => {
   const steps = new Float64Array(16)
   for (let n = 0; n < 256; n++) {
     const x = values[element + n]!
@@ -111,7 +106,7 @@ export const encodeQ6K: EncodeBlock = (values, element, out, byte) => {
   }
 }
 
-export const decodeQ6K: DecodeBlock = (bytes, byte, out, element) => {
+const decodeQ6K: DecodeBlock = (bytes, byte, out, element) => {
   const d = fromHalf(bytes.getUint16(byte + 208, true))
   for (let n = 0; n < 256; n++) {
     const [nibble, nibbleShift, upper, upperShift] = placesQ6K(n)
@@ -119,4 +114,44 @@ export const decodeQ6K: DecodeBlock = (bytes, byte, out, element) => {
     const q = low | (((bytes.getUint8(byte + upper) >> upperShift) & 3) << 4)
     out[element + n] = d * bytes.getInt8(byte + 192 + (n >> 4)) * (q - 32)
   }
+}
+
+const subScales = new Uint8Array(8)
+const subMins = new Uint8Array(8)
+
+/** Q4_K and Q5_K: mins near the scales, and dmin = d times the middle quant, so that weights have a mean near 0. */
+function makeScaledMin(view: DataView, at: number, scales: Uint16Array, middle: number): void {
+  const d = scales[view.getUint8(at) & 31]! // positive ones
+  for (let s = 0; s < 8; s++) {
+    const random = view.getUint8(at + 4 + s)
+    subScales[s] = 33 + (random % 31)
+    subMins[s] = Math.min(63, subScales[s]! - 2 + (random >> 6))
+  }
+  view.setUint16(at, d, true)
+  putHalf(view, at + 2, fromHalf(d) * middle)
+  packSixBits(view, at + 4, subScales, subMins)
+}
+
+/** Sub-block scales are 33..63. */
+const scaledMin = (bits: 4 | 5): BlockFormat => ({
+  encode: encodeScaledMin(bits),
+  decode: decodeScaledMin(bits),
+  deviation: 48 * spread(2 ** bits),
+  makeValid: (view, at, scales) => makeScaledMin(view, at, scales, (2 ** bits - 1) / 2),
+})
+
+export const q4k = scaledMin(4)
+export const q5k = scaledMin(5)
+/** Sub-block scales are 64..95, plus or minus. */
+export const q6k: BlockFormat = {
+  encode: encodeQ6K,
+  decode: decodeQ6K,
+  deviation: 80 * spread(64),
+  makeValid: (view, at, scales) => {
+    for (let s = 192; s < 208; s++) {
+      const random = view.getUint8(at + s)
+      view.setInt8(at + s, (64 + (random & 31)) * (random & 128 ? -1 : 1))
+    }
+    view.setUint16(at + 208, scales[view.getUint8(at + 208) & 63]!, true)
+  },
 }

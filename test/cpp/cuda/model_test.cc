@@ -53,7 +53,7 @@ TEST("logits agree with the oracle: Llama and Qwen2, every type of weights and o
   };
   const auto kv_error = [](kv::KvType type) { return type == kv::KvType::kF16 ? 0.002 : type == kv::KvType::kBF16 ? 0.01 : 0.015; };
   constexpr double kBytes = 0.03;
-  for (const Case& c : {Case{DType::kF32, 0}, Case{DType::kF16, 0.002}, Case{DType::kBF16, 0.01}, Case{DType::kQ8_0, kBytes}, Case{DType::kQ4_0, kBytes},
+  for (const Case& c : {Case{DType::kF32, 0}, Case{DType::kF16, 0.002}, Case{DType::kBF16, 0.01}, Case{DType::kQ8_0, kBytes}, Case{DType::kQ4_0, kBytes}, Case{DType::kQ5_0, kBytes},
                         Case{DType::kQ4_K, kBytes}, Case{DType::kQ5_K, kBytes}, Case{DType::kQ6_K, kBytes}}) {
     for (const TinyShape& base : {kLlama, kQwen}) {
       const TinyShape shape = in_blocks_of(base, c.type);

@@ -273,8 +273,10 @@ TEST("extreme weights and inputs: all bits set, none, scale 0, zero groups, tiny
         std::fill(m.bytes.begin(), m.bytes.end(), std::byte(fill));
         const size_t block = size_t(formats::info(type).block_bytes);  // the f16 numbers stay random
         for (size_t at = 0; at < m.bytes.size(); at += block) {
-          if (type == DType::kQ6_K) std::copy_n(&scales.bytes[at + 208], 2, &m.bytes[at + 208]);
-          else std::copy_n(&scales.bytes[at], type == DType::kQ4_K || type == DType::kQ5_K ? 4 : 2, &m.bytes[at]);
+          formats::visit(type, [&](auto format) {
+            if constexpr (decltype(format)::kQuantBits > 0)
+              for (const int half : decltype(format)::kHalves) std::copy_n(&scales.bytes[at + size_t(half)], 2, &m.bytes[at + size_t(half)]);
+          });
         }
         check_against_oracle(isa, m, x, 6, 2);
         const auto backend = ops::make_cpu_backend(1, isa);

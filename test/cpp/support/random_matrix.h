@@ -19,7 +19,8 @@ inline constexpr DType kTypes[] = {
 #undef RAGDRAFT_X
 };
 
-inline bool is_integer(DType type) { return ragdraft::formats::info(type).block_elements > 1; }
+// Whether products take their inputs as bytes.
+inline bool is_integer(DType type) { return ragdraft::formats::info(ragdraft::formats::computed_as(type)).block_elements > 1; }
 
 struct RandomMatrix {
   DType type;
