@@ -24,7 +24,7 @@ struct WeightsLoader::Impl {
   const bool draft_copy;
   Weights weights;
   std::vector<Task> tasks;
-  std::vector<MatrixSource> sources;                    // of the matrices, in the order of `matrices`
+  std::vector<MatrixSource> sources;                    // where the matrices come from, in the order of `matrices`
   std::vector<std::unique_ptr<ops::Matrix>*> matrices;
   std::unique_ptr<WeightsCache> cache;  // null: not asked for
   size_t vector_elements = 0;  // floats of all norms and biases
