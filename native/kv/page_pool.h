@@ -1,4 +1,4 @@
-// Reference-counted pages of one size, cut from slabs that are allocated on demand and kept until the pool dies.
+// A pool of reference-counted pages of one size. They are cut from slabs, which are allocated on demand and freed with the pool.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -15,17 +15,17 @@ enum class PageId : uint32_t {};
 // Thread-safe: sequences are forked and closed on JavaScript threads while the engine thread appends to others.
 class PagePool {
  public:
-  // memory: the backend's; kept for the life of the pool.
+  // memory: of the backend; the pool keeps it alive.
   PagePool(size_t page_bytes, std::shared_ptr<Memory> memory);
 
   // Makes sure that `pages` free pages exist. Throws kOutOfMemory.
   void reserve(size_t pages);
   // A page of zeros with one reference. Throws kOutOfMemory, and what the memory throws.
   PageId acquire();
-  void retain(PageId page);   // one reference more
-  void release(PageId page);  // one less; the last one frees the page
-  bool shared(PageId page) const;  // more than one reference
-  // Stable until the pool dies. The bytes, in memory(), may be read and written by whoever holds a reference.
+  void retain(PageId page);        // adds a reference
+  void release(PageId page);       // drops a reference; the last one frees the page
+  bool shared(PageId page) const;  // whether it has more than one reference
+  // The address in memory(), the same as long as the pool lives. Whoever holds a reference may read and write it.
   std::byte* data(PageId page) const;
   Memory& memory() const { return *memory_; }
 
@@ -40,9 +40,9 @@ class PagePool {
   struct Page {
     std::byte* data;
     uint32_t references;
-    bool clean;  // still the allocator's zeros
+    bool clean;  // it still holds the allocator's zeros
   };
-  void grow(size_t pages);  // lock held
+  void grow(size_t pages);  // the caller holds mutex_
 
   const size_t page_bytes_;
   const std::shared_ptr<Memory> memory_;

@@ -5,7 +5,7 @@
 namespace ragdraft::kv {
 
 Selection::Selection(std::span<const TokenRange> ranges, Position tail) : tail_(tail), tail_page_(tail / kPageTokens) {
-  check(tail >= 0, Code::kInvalidArgument, "the tail of a selection begins at a position of at least 0");
+  check(tail >= 0, Code::kInvalidArgument, "the tail of a selection is a position of at least 0");
   std::vector<bool> wanted(static_cast<size_t>(tail_page_));
   for (const TokenRange& range : ranges) {
     check(0 <= range.begin && range.begin <= range.end && range.end <= tail, Code::kInvalidArgument,
@@ -20,7 +20,7 @@ Selection::Selection(std::span<const TokenRange> ranges, Position tail) : tail_(
 }
 
 KvSpan Selection::span(std::byte* const* pages, int first_row, int rows, Position length) {
-  check(length >= tail_, Code::kInternal, "a selection was read in front of its tail");
+  check(length >= tail_, Code::kInternal, "rows are appended before the tail of a selection");
   pages_.clear();
   for (const int page : kept_) pages_.push_back(pages[page]);
   for (int page = tail_page_; page <= (length + rows - 1) / kPageTokens; page++) pages_.push_back(pages[page]);

@@ -11,7 +11,7 @@ int pages_for(int tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 }  // namespace
 
 Sequence::Sequence(std::shared_ptr<Cache> cache, int max_tokens) : cache_(std::move(cache)), max_tokens_(max_tokens) {
-  check(max_tokens > 0, Code::kInvalidArgument, "a sequence needs room for at least one token");
+  check(max_tokens > 0, Code::kInvalidArgument, "a sequence needs a capacity of at least one token");
   cache_->pool.reserve(size_t(pages_for(max_tokens)));
 }
 

@@ -10,7 +10,7 @@
 
 namespace ragdraft::kv {
 
-// Where the sequences of one model and KV type keep their pages.
+// The pages of all sequences of one model and KV type.
 struct Cache {
   Cache(KvLayout layout, std::shared_ptr<Memory> memory) : layout(layout), pool(layout.page_bytes(), std::move(memory)) {}
   const KvLayout layout;
@@ -30,25 +30,28 @@ class Sequence {
   int max_tokens() const { return max_tokens_; }
   const KvLayout& layout() const { return cache_->layout; }
   const std::vector<PageId>& page_table() const { return table_; }
-  // Memory of the pages in the table, shared ones counted in full.
+  // Bytes of the pages in the table. Pages that are shared with other sequences count in full.
   size_t bytes() const { return table_.size() * cache_->layout.page_bytes(); }
 
-  // Shares all pages that hold tokens. Same max_tokens; memory for what will be appended is not reserved.
+  // A copy that shares all pages that hold tokens and has the same max_tokens. No memory is reserved for what will be appended to it.
   std::unique_ptr<Sequence> fork() const;
 
   // Makes positions [length, length + count) writable, copying shared pages; returns the page pointers of [0, length + count).
-  // The length stays: advance() commits. Throws kContextOverflow, kOutOfMemory; then nothing has changed for readers.
+  // The length stays the same until advance(). Throws kContextOverflow, kOutOfMemory; the tokens of the sequence are then as before.
   std::byte* const* prepare_append(int count);
-  // count: at most what prepare_append() made writable.
+  // Makes the sequence `count` tokens longer, at most those that prepare_append() made writable.
   void advance(int count) { length_ += count; }
-  // Forgets all positions from `length` (0..length()) on. O(1): the pages stay for what comes next. Throws kInvalidArgument.
+  // Forgets all positions from `length` (0..length()) on, in constant time: the pages are kept for the next tokens.
+  // Throws kInvalidArgument.
   void truncate(int length);
 
-  // For timing long contexts without reading them: copies of the pages of [0, length()), a whole number of pages, up to `length` positions.
-  // Keys keep the rotation of the positions they were written at. Throws kContextOverflow, kOutOfMemory, kInvalidArgument.
+  // Lengthens the sequence to `length` positions by copies of its own pages; length() must be a multiple of kPageTokens. This is for
+  // timing long contexts without reading them: keys keep the rotation of the positions they were written at.
+  // Throws kContextOverflow, kOutOfMemory, kInvalidArgument.
   void repeat(int length);
 
-  // FNV-1a over keys and values (kQ8: and their scales) of [0, length), all layers, in token order; what lies beyond does not count.
+  // FNV-1a hash of the keys and values, and the scales of kQ8, of positions [0, length()) in all layers. What pages hold beyond them does
+  // not count.
   uint64_t fingerprint() const;
 
  private:

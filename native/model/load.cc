@@ -5,8 +5,8 @@
 namespace ragdraft::model {
 namespace {
 
-// Context that must fit beside the weights, or the model is not loaded: a document of some chapters. A longer one asks for its memory
-// when it is opened.
+// Tokens of context, some chapters, whose keys and values must fit into the memory that the weights leave: else the model is not loaded.
+// Memory for a longer document is allocated when the document is opened.
 constexpr int kLeastContext = 8192;
 
 }  // namespace

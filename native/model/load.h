@@ -1,4 +1,4 @@
-// From a file to a model that runs: configuration, weights, backend.
+// Loads a model: reads its configuration, packs its weights, and joins them with a backend.
 #pragma once
 #include <memory>
 #include <string>
@@ -7,10 +7,10 @@
 
 namespace ragdraft::model {
 
-// Memory that the model takes with `tokens` of context.
+// The memory that the model takes with `tokens` tokens of context.
 ops::Demand demand_of(const WeightsLoader& weights, const Config& config, const ops::Backend& backend, int tokens);
 
-// Loads in steps, so that other requests run in between and an abort is heard.
+// Loads in steps, so that other requests can run and an abort is noticed between them.
 class ModelLoader {
  public:
   // Opens and checks the file. Throws what GgufFile::open, read_config, WeightsLoader and Backend::require_capacity throw.
@@ -21,7 +21,8 @@ class ModelLoader {
   void step() { weights_.step(); }
   int64_t loaded_bytes() const { return weights_.loaded_bytes(); }
   int64_t total_bytes() const { return weights_.total_bytes(); }
-  std::shared_ptr<Transformer> take();  // once, when done(); throws kDeviceFailed, kOutOfMemory
+  // The model; may be called once, when done(). Throws kDeviceFailed, kOutOfMemory.
+  std::shared_ptr<Transformer> take();
 
  private:
   std::shared_ptr<const io::GgufFile> file_;

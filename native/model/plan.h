@@ -1,8 +1,9 @@
 // What a model computes, as data. An architecture (arch/NAME.cc) fills the plan in from a file's metadata; the loader and the transformer
 // walk it, and know no architecture by name. Every layer is x += attention(norm(x)), then x += feed_forward(norm(x)), with the RMS norm.
 //
-// Tensors are named without the "blk.N." of their layer. An empty name means that the model has no such tensor. The ends of a model are
-// called the same in all GGUF files: token_embd.weight, output_norm.weight, and output.weight, for which the first serves where it is not.
+// Tensors are named without the "blk.N." of their layer. An empty name means that the model has no such tensor. Three names are the same
+// in all GGUF files and not part of a plan: token_embd.weight, output_norm.weight, and output.weight, which may be missing: the matrix of
+// the embedding is then the output matrix too.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -17,7 +18,7 @@ struct Config;
 // A product y = W x + bias.
 struct LinearPlan {
   std::string weight;      // tensor of [outputs, inputs]
-  std::string bias = {};   // tensor of [outputs]
+  std::string bias = {};   // tensor of [outputs]; empty: no bias
   // Where one tensor holds the matrices of several products, one below the other, as Phi-3's attn_qkv does:
   int64_t first_row = 0;    // of this product's matrix
   int64_t tensor_rows = 0;  // of the whole tensor; 0: the tensor is this matrix alone

@@ -104,13 +104,13 @@ void Transformer::forward(std::span<const SequenceRows> batch, float* logits, co
   }
   check(!stay || (backend_->keeps_logits() && int(ws.wanted.size()) <= kMaxVerifyRows), Code::kInvalidArgument,
         "logits are wanted, but neither memory for them is given nor can the backend keep them");
-  check_cancelled(cancel);  // a recorded pass asks no more
+  check_cancelled(cancel);  // a pass that is replayed from a recording does not check again
   const ops::Pass pass{ws.tokens, ws.spans, ws.wanted, precision, batch.front().sequence->layout().type, logits};
   backend_->run(pass, recordings_.get(), [&] { run_layers(batch, logits, cancel); });
   for (const SequenceRows& part : batch) part.sequence->advance(int(part.tokens.size()));
 }
 
-// What it calls depends on the sizes of the workspace's arrays, on precision and KV type alone: a backend may have recorded it.
+// The operations depend only on the sizes of the workspace's arrays, the precision and the KV type, so that a backend may record them.
 void Transformer::run_layers(std::span<const SequenceRows> batch, float* logits, const std::atomic<bool>* cancel) {
   Workspace& ws = *workspace_;
   const Config& c = config_;

@@ -8,14 +8,15 @@
 namespace ragdraft::model {
 namespace {
 
-constexpr int64_t kLeastSaving = 10;  // a draft copy spares drafts a tenth of the bytes, or it costs acceptance and memory for nothing
+// Draft copies must save drafts at least one part in so many of the bytes that they read: else they cost acceptance and memory in vain.
+constexpr int64_t kLeastSaving = 10;
 
 }  // namespace
 
 struct WeightsLoader::Impl {
   struct Task {
     const io::TensorInfo* tensor;
-    int64_t bytes;  // that count as work
+    int64_t bytes;  // for loaded_bytes()
     std::function<void()> pack;
   };
   std::shared_ptr<const io::GgufFile> file;
@@ -23,10 +24,10 @@ struct WeightsLoader::Impl {
   const bool draft_copy;
   Weights weights;
   std::vector<Task> tasks;
-  std::vector<MatrixSource> sources;                    // of the matrices, in the order of `matrices`
+  std::vector<MatrixSource> sources;                    // where the matrices come from, in the order of `matrices`
   std::vector<std::unique_ptr<ops::Matrix>*> matrices;
-  std::unique_ptr<WeightsCache> cache;  // null: none wanted
-  size_t vector_elements = 0;  // of all norms and biases
+  std::unique_ptr<WeightsCache> cache;  // null: not asked for
+  size_t vector_elements = 0;  // floats of all norms and biases
   size_t next = 0;
   int64_t loaded = 0, total = 0;
   int64_t saved_by_copies = 0;  // bytes that a pass at Precision::kDraft need not read
@@ -93,7 +94,7 @@ struct WeightsLoader::Impl {
     for (const auto* matrix : matrices) all.push_back(matrix->get());
     return all;
   }
-  // In the model file, of the first `count` matrices.
+  // Bytes of the first `count` matrices in the model file.
   int64_t matrix_bytes(size_t count) const {
     int64_t bytes = 0;
     for (size_t i = 0; i < count; i++) bytes += int64_t(sources[i].bytes());

@@ -32,16 +32,16 @@ struct Weights {
   std::unique_ptr<ops::EmbeddingTable> embedding;  // [vocab, embedding]
   std::vector<LayerWeights> layers;
   Vector output_norm;                   // [embedding]
-  std::unique_ptr<ops::Matrix> output;  // [vocab, embedding]; the embedding itself where the file has no output.weight
-  CacheReport cache;                    // where the matrices came from
+  std::unique_ptr<ops::Matrix> output;  // [vocab, embedding]; made of the embedding where the file has no output.weight
+  CacheReport cache;                    // says where the matrices came from
 };
 
 struct LoadOptions {
-  bool draft_copy = false;   // every matrix that it pays for gets a draft copy
-  std::string cache_folder;  // keeps packed matrices between processes (weights_cache.h); empty: they are packed anew
+  bool draft_copy = false;   // give every matrix that gains by it a draft copy (ops/draft_copy.h)
+  std::string cache_folder;  // where packed matrices are kept between processes (weights_cache.h); empty: they are not
 };
 
-// Packs tensor by tensor, so that a loader can report progress and stop in between.
+// Packs tensor by tensor, so that its caller can report progress and stop in between.
 class WeightsLoader {
  public:
   // Checks that every tensor of the plan exists with the shape that `config` asks for. Throws kInvalidModel, kUnsupportedModel (also what
@@ -53,10 +53,14 @@ class WeightsLoader {
   ops::Demand demand() const;
 
   bool done() const;
-  void step();  // one tensor, or some MiB for the cache; throws kOutOfMemory
-  int64_t loaded_bytes() const;  // of the file's tensors so far, counted again when they are written to the cache
-  int64_t total_bytes() const;   // grows when it turns out that the cache has to be written
-  Weights take();  // once, when done()
+  // Packs one tensor, or writes some MiB to the cache. Throws kOutOfMemory.
+  void step();
+  // Bytes of the file's tensors that are packed so far, and of those that are written to the cache.
+  int64_t loaded_bytes() const;
+  // What loaded_bytes() will be in the end; it grows when it turns out that the cache has to be written.
+  int64_t total_bytes() const;
+  // The weights; may be called once, when done().
+  Weights take();
 
  private:
   struct Impl;

@@ -16,7 +16,7 @@ namespace {
 
 using State = CacheReport::State;
 
-constexpr uint64_t kKeepBytes = uint64_t(32) << 30;  // of all models together; the latest stays whatever its size
+constexpr uint64_t kKeepBytes = uint64_t(32) << 30;  // of the files of all models; the latest is kept whatever its size
 
 // Whether a later change of the files would show in their times. A file that changed less than one step of its file system's clock ago
 // may change again without getting another time.
@@ -38,11 +38,11 @@ struct WeightsCache::Impl {
   const std::shared_ptr<const io::GgufFile> source;
   const std::vector<MatrixSource> sources;
   ops::Backend& backend;
-  std::optional<io::WeightsStore> store;  // nothing: unavailable
-  io::WeightsTable wanted;                // what the file holds if it is ours; contents once they are known
+  std::optional<io::WeightsStore> store;  // empty: unavailable
+  io::WeightsTable wanted;                // what the file must hold; `contents` once they are known
   uint64_t source_name = 0;
   bool looked_up_source = false, ready = false;
-  std::vector<uint64_t> digests;  // of the tensors' data so far
+  std::vector<uint64_t> digests;  // of the matrices' bytes so far
   std::shared_ptr<const io::WeightsFile> file;
   std::unique_ptr<io::WeightsWriter> writer;
   bool stored = false;
@@ -86,7 +86,7 @@ struct WeightsCache::Impl {
     return store->key().digest(name.bytes());
   }
 
-  // The contents are known: is there a file of them?
+  // Opens the file of these contents, if there is one.
   void open_weights() {
     ready = true;
     report.path = store->weights_path(wanted.contents);
@@ -105,7 +105,7 @@ struct WeightsCache::Impl {
     }
   }
 
-  // The matrices from here on are packed, and the file is written again. Those that were taken were whole.
+  // Packs the matrices from here on and writes the file again. The matrices that were taken so far passed their checks.
   void distrust(const std::string& reason) {
     report = {State::kOff, report.path, report.path + ": " + reason};
     file = nullptr;

@@ -1,5 +1,5 @@
-// Packed matrices kept on disk between processes: looked up before packing, written after it. Never the reason that a load fails:
-// whatever goes wrong ends in packing, and in what report() says.
+// Packed matrices that are kept on disk between processes: looked up before packing, written after it. A load never fails because of it:
+// whatever goes wrong, the matrices are packed, and report() says why.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace ragdraft::model {
 
-// A matrix of a model: rows of a tensor of its file, mostly all.
+// A matrix of a model: some or all rows of a tensor of its file.
 struct MatrixSource {
   const io::TensorInfo* tensor;
   formats::MatrixView rows;
@@ -27,28 +27,28 @@ struct CacheReport {
     kUnavailable  // they were packed, and could not be kept
   };
   State state = State::kOff;
-  std::string path;    // file of the weights; empty where there is none
-  std::string reason;  // why a file that was there was not used, or could not be written; else empty
+  std::string path;    // the file of packed weights; empty where there is none
+  std::string reason;  // why an existing file was not used, or why none could be written; else empty
 };
 
 // A load in three phases, each in steps: look_up() until ready(); take() of every matrix; store() until stored().
 class WeightsCache {
  public:
-  // Makes the folder if need be. matrices: of the model, in an order of its own. A backend without packed_layout() keeps nothing.
+  // Makes the folder if need be. matrices: those of the model, in the order of take(). A backend without packed_layout() keeps nothing.
   WeightsCache(const std::string& folder, std::shared_ptr<const io::GgufFile> file, std::vector<MatrixSource> matrices,
                ops::Backend& backend);
   ~WeightsCache();
 
   bool ready() const;
-  void look_up();  // digests at most one tensor
+  void look_up();  // one step, which digests at most one tensor
 
-  // Whether take() gives matrices: then the model file's are not read.
+  // Whether take() returns matrices: those of the model file are then not read.
   bool in_use() const;
-  // The index-th matrix as it was kept, its digest checked; nullptr if it has to be packed. Throws kOutOfMemory.
+  // The index-th matrix from the disk, after a check of its digest; nullptr if it has to be packed. Throws kOutOfMemory.
   std::unique_ptr<ops::Matrix> take(size_t index);
 
-  bool writes() const;  // the matrices are, or were, to be written
-  bool stored() const;  // and nothing is left of that
+  bool writes() const;  // whether the matrices had to be written, or have to be
+  bool stored() const;  // whether nothing is left to be written
   size_t matrices_stored() const;
   // Writes some MiB. packed: all matrices, the same at each call.
   void store(std::span<const ops::Matrix* const> packed);
