@@ -13,7 +13,7 @@ export interface QuestionPrompts {
   /** The target's, after the document, which is in its cache. */
   readonly suffix: Int32Array | null
   readonly draft: DraftContext | null
-  /** Of the self-drafter, where one may draft besides another model. */
+  /** What the self-drafter reads, where it may take turns with another draft model. */
   readonly selfDraft: DraftContext | null
   /** Tokens of the target's whole prompt. */
   readonly promptTokens: number
