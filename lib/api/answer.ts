@@ -26,7 +26,7 @@ export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
   readonly #deltas: string[] = []
   readonly #result: Promise<AnswerResult>
   readonly #controller = new AbortController()
-  #settled = false
+  #ended = false
   #openLoops = 0
   #wake: (() => void)[] = []
 
@@ -38,11 +38,11 @@ export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
       this.#notify()
     }
     this.#result = task(emit, this.#controller.signal)
-    const settle = () => {
-      this.#settled = true
+    const end = () => {
+      this.#ended = true
       this.#notify()
     }
-    this.#result.then(settle, settle)
+    this.#result.then(end, end)
   }
 
   /** Waits for the result, as of any promise. */
@@ -89,7 +89,7 @@ export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
           next++
           return { done: false, value: delta }
         }
-        if (this.#settled) {
+        if (this.#ended) {
           close()
           await this.#result // rejects the loop if the answer failed
           break
@@ -101,9 +101,9 @@ export class Answer implements Promise<AnswerResult>, AsyncIterable<string> {
     const leave = async (): Promise<IteratorResult<string, undefined>> => {
       close()
       this.#notify() // a next() that waits in this loop ends
-      if (this.#openLoops === 0 && !this.#settled) {
+      if (this.#openLoops === 0 && !this.#ended) {
         this.cancel()
-        await this.#result.catch(() => {}) // left means stopped: nothing runs on behind the caller's back
+        await this.#result.catch(() => {}) // left means stopped: nothing runs on unknown to the caller
       }
       return { done: true, value: undefined }
     }

@@ -1,4 +1,4 @@
-/** AbortSignals of callers and of owners: heard by many requests, and linked to the signal of one. */
+/** AbortSignals of callers and of owners: many requests listen to one, and one request to several. */
 
 interface Relay {
   readonly listeners: Set<() => void>
@@ -14,16 +14,16 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   let relay = relays.get(signal)
   if (relay === undefined) {
     const listeners = new Set<() => void>()
-    const hear = () => {
+    const relayAbort = () => {
       for (const each of [...listeners]) each()
     }
     const stop = () => {
-      signal.removeEventListener('abort', hear)
+      signal.removeEventListener('abort', relayAbort)
       relays.delete(signal)
     }
     relay = { listeners, stop }
     relays.set(signal, relay)
-    signal.addEventListener('abort', hear)
+    signal.addEventListener('abort', relayAbort)
   }
   const { listeners, stop } = relay
   const entry = () => listener()

@@ -48,7 +48,7 @@ export async function whileListening<Args extends unknown[], T>(
   }
   try {
     const result = await outcome()
-    if (pending > 0) await nextTurn() // one that has failed is heard; one that goes on is not waited for
+    if (pending > 0) await nextTurn() // a failure is noticed; a call that goes on is not waited for
     if (!failure) return result
     await discard?.(result)
     throw failure.value

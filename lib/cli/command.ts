@@ -20,7 +20,7 @@ export interface Command {
   readonly operands: readonly string[]
   /** What it does, in a sentence. */
   readonly summary: string
-  /** What it takes besides, in the order of its help. */
+  /** The flags that it takes, in the order of its help. */
   readonly flags: readonly Flag[]
   /** Further help below the options, in whole sentences. */
   readonly notes?: readonly string[]

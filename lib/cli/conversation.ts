@@ -39,7 +39,7 @@ export class Conversation {
         out('\n')
         if (left > 0)
           err(`(no room for ${left === 1 ? 'the oldest question' : `the ${left} oldest questions`} of the conversation: left out)\n`)
-        err(`${citationsText(result)}${statsText(result, this.#opened, { behind: true })}`)
+        err(`${citationsText(result)}${statsText(result, this.#opened, { followUp: true })}`)
         this.#history = [...history, { question, answer: result.text }]
         return
       } catch (error) {

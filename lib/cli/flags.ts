@@ -107,7 +107,7 @@ export function parseFlags(command: string, args: readonly string[], flags: read
     const unknown = /^Unknown option '(.*?)'/.exec(error.message)?.[1]
     if (unknown === undefined) throw new UsageError(error.message)
     const known = flags.map(({ name }) => `--${name}`)
-    throw new UsageError(`${unknownOption(command, unknown, known).message} (an argument that begins with a dash goes behind "--")`)
+    throw new UsageError(`${unknownOption(command, unknown, known).message} (an argument that begins with a dash goes after "--")`)
   }
 }
 

@@ -23,7 +23,7 @@ export interface OpenSource {
 
 /**
  * Whatever is wrong with flags, document or drafter shows here, before a model of gigabytes is loaded. The model's own head is the
- * first thing that is read of it; only who types the document should hear of a wrong path before.
+ * first thing that is read of it; only who types the document should be told of a wrong path before.
  */
 async function readText({ io, library, values }: Invocation, { modelPath, file }: OpenSource, signal: AbortSignal): Promise<string> {
   const drafter = stringFlag(values, 'drafter')

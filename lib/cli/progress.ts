@@ -55,7 +55,7 @@ function bar({ done, total }: Step, finished: boolean): string {
 
 export interface ProgressView {
   update: OnProgress
-  /** An `update` that calls what it hears of by another name than its phase's. */
+  /** An `update` that shows another label than that of the phase. */
   named(label: string): OnProgress
   /** Ends the bar's line before other text is printed. */
   clear(): void

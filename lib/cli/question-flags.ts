@@ -37,7 +37,7 @@ export function loadOptionsFrom(values: Values): InferOptions<typeof loadOptions
   const options = optionsFrom(loadOptions, values)
   checked(loadOptions, () => readLoadOptions(options))
   if (values.drafter !== undefined && options.draftCopy) {
-    throw new UsageError('--draft-copy is of no use beside --drafter, which drafts instead')
+    throw new UsageError('--draft-copy is of no use with --drafter, which drafts instead')
   }
   return options
 }
@@ -47,7 +47,7 @@ export function openOptionsFrom(values: Values): InferOptions<typeof openOptions
   const options = { ...optionsFrom(openOptions, values), retrievalOnly: values.mode === 'rag' } // every question will be one
   checked(openOptions, () => readOptions('open()', options, openOptions))
   if (values.drafter !== undefined && options.draftWeights === 'q4') {
-    throw new UsageError('--draft-weights must not be "q4" beside --drafter, which drafts with all of its weights')
+    throw new UsageError('--draft-weights must not be "q4" with --drafter, which drafts with all of its weights')
   }
   return options
 }

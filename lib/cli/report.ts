@@ -1,4 +1,4 @@
-/** How results look: the text on stderr behind an answer, and the JSON object. */
+/** How results look: the text on stderr after an answer, and the JSON object. */
 
 import type { DocumentSession } from '../api/document-session'
 import type { Model, ModelInfo } from '../api/model'
@@ -60,24 +60,24 @@ function cutText({ finishReason, stats }: AnswerResult, { document }: Context): 
   return undefined
 }
 
-function readRow({ stats }: AnswerResult, { document }: Context, behind: boolean): Row {
+function readRow({ stats }: AnswerResult, { document }: Context, followUp: boolean): Row {
   const excerpts = stats.mode === 'rag' ? stats.draftPromptTokens : 0
-  const tokens = excerpts || stats.promptTokens - (behind ? document.promptTokens : 0)
-  const what = excerpts > 0 ? 'tokens of question and excerpts' : behind ? 'new tokens' : 'tokens'
-  const before = behind && excerpts === 0 ? `, behind ${count(document.promptTokens)} that were read before` : ''
+  const tokens = excerpts || stats.promptTokens - (followUp ? document.promptTokens : 0)
+  const what = excerpts > 0 ? 'tokens of question and excerpts' : followUp ? 'new tokens' : 'tokens'
+  const before = followUp && excerpts === 0 ? `, after ${count(document.promptTokens)} that were read before` : ''
   return ['read', `${count(tokens)} ${what} in ${time(stats.prefillMs)}${before}`]
 }
 
 /**
  * What an answer cost, a line each.
- * @param behind the document was read before, for an earlier question as well: only what was new is told, and not what stays the same
+ * @param followUp the document was read before, for an earlier question as well: only what was new is told, and not what stays the same
  */
-export function statsText(result: AnswerResult, context: Context, { behind = false } = {}): string {
+export function statsText(result: AnswerResult, context: Context, { followUp = false } = {}): string {
   const { stats } = result
   const drafted = stats.drafted > 0
   return table([
-    ['mode', behind ? undefined : stats.mode],
-    readRow(result, context, behind),
+    ['mode', followUp ? undefined : stats.mode],
+    readRow(result, context, followUp),
     [
       'answered',
       stats.decodeTokens === 0
@@ -91,7 +91,7 @@ export function statsText(result: AnswerResult, context: Context, { behind = fal
         : undefined,
     ],
     ['rounds', drafted ? roundsText(stats) : undefined],
-    ['memory', behind ? undefined : memoryText(context)],
+    ['memory', followUp ? undefined : memoryText(context)],
     ['cut', cutText(result, context)],
   ])
 }

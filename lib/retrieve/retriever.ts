@@ -10,7 +10,7 @@ export interface Hit {
   readonly score: number
 }
 
-/** What {@link Retriever.index} is told besides the document. */
+/** What {@link Retriever.index} may listen to and report to. */
 export interface IndexContext {
   /** Aborts when the opening of the document is cancelled. The promise of `open()` then rejects at once, without waiting for the index. */
   readonly signal: AbortSignal

@@ -97,7 +97,7 @@ export interface NativeSequence {
   fork(): NativeSequence
   truncate(length: number): void
   /**
-   * For benchmarks behind long contexts: appends copies of the cache, a whole number of pages (64 tokens), up to `length` tokens.
+   * For benchmarks at long contexts: appends copies of the cache, a whole number of pages (64 tokens), up to `length` tokens.
    * Throws ERR_CONTEXT_OVERFLOW, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY.
    */
   repeat(length: number): void

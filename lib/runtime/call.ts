@@ -46,14 +46,14 @@ export function call<T>({ signal, start, onCancelled }: NativeCall<T>): Promise<
       cancel?.()
     }
     const done: Done<T> = (error, result) => {
-      unhear?.()
+      unlisten?.()
       if (stopped) {
         if (result !== undefined) onCancelled?.(result)
         reject(stopped.reason)
       } else if (error) reject(fromNative(error))
       else resolve(result as T)
     }
-    const unhear = signal && onAbort(signal, () => stop(signal.reason))
+    const unlisten = signal && onAbort(signal, () => stop(signal.reason))
     const guard =
       <A extends unknown[]>(callback: (...args: A) => void) =>
       (...args: A) => {
@@ -67,7 +67,7 @@ export function call<T>({ signal, start, onCancelled }: NativeCall<T>): Promise<
     try {
       cancel = start(done, guard)
     } catch (error) {
-      unhear?.()
+      unlisten?.()
       throw fromNative(error)
     }
     if (stopped) cancel() // a callback failed before start() returned

@@ -33,7 +33,7 @@ t.test('chat answers line by line and keeps the conversation', async (t) => {
     stderr,
     /\n {2}model +Fake \(llama, Q4_K, .*\n {2}device .*\n {2}document +log\.txt, [\d,]+ tokens.*\n {2}mode +lossless\n[\s\S]*\/exit leaves\.\n> /,
   )
-  t.match(stderr, /\n {2}read +\d+ new tokens in \d+ ms, behind [\d,]+ that were read before\n/)
+  t.match(stderr, /\n {2}read +\d+ new tokens in \d+ ms, after [\d,]+ that were read before\n/)
   assertClean(t, cli)
 })
 
