@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import * as path from 'node:path'
 import t from 'tap'
+import { suites } from '../../../bench/suites'
 import { root } from '../../helpers/dist'
 import { blocks, documents, read, userPages } from '../../helpers/documents'
 
@@ -52,10 +53,15 @@ t.test('paths of the repository are there', async (t) => {
   t.same(missing(ours, all), [])
 })
 
-t.test('commands are scripts of the package and files of the repository', async (t) => {
+t.test('commands are scripts of the package, suites of the benchmarks and files of the repository', async (t) => {
   const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
   t.same(
     missing(/npm run ([\w:-]+)/g, (name) => name in scripts),
+    [],
+  )
+  const names = ['peaks', ...suites.map(({ name }) => name)]
+  t.same(
+    missing(/npm run bench -- (\w+)/g, (name) => names.includes(name)),
     [],
   )
   t.same(
