@@ -27,5 +27,5 @@ export function blocks(document: string, language: string): string[] {
   return Array.from(fenced).flatMap(([, name, body]) => (name === language ? [body!.trimEnd()] : []))
 }
 
-/** The README and the pages of the guide: what they tell a user to type is run or compiled. */
-export const userPages = documents.filter((document) => document === 'README.md' || document.startsWith(path.join('docs', 'guide')))
+/** The README, the figures and the pages of the guide: what they tell a user to type is run or compiled. */
+export const userPages = ['README.md', path.join('docs', 'measured.md'), ...documents.filter((name) => name.includes('guide'))]

@@ -52,7 +52,7 @@ t.test('command lines of the README and the guide run', async (t) => {
   const lines = userPages
     .flatMap((page) => blocks(page, ''))
     .flatMap((block) => block.split('\n').filter((line) => line.startsWith('ragdraft ')))
-  t.equal(lines.length, 5)
+  t.equal(lines.length, 7)
   const model = await ensureDemoModel()
   for (const line of lines) {
     const words = line

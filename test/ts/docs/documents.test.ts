@@ -52,10 +52,14 @@ t.test('paths of the repository are there', async (t) => {
   t.same(missing(ours, all), [])
 })
 
-t.test('commands are scripts of the package and files of the repository', async (t) => {
+t.test('commands are scripts of the package, suites of the benchmarks and files of the repository', async (t) => {
   const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
   t.same(
     missing(/npm run ([\w:-]+)/g, (name) => name in scripts),
+    [],
+  )
+  t.same(
+    missing(/npm run bench -- (\w+)/g, (name) => name === 'peaks' || isThere(`bench/suites/${name}.ts`)),
     [],
   )
   t.same(
