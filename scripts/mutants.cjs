@@ -55,7 +55,7 @@ const mutants = [
   {
     name: 'the residual of a rejected draft is the target',
     file: 'native/decoding/accept.cc',
-    find: 'out[i] = std::max(target[i] - q[i], 0.0f);',
+    find: 'out[i] = std::max(target[i] - q[i], Real(0));',
     replace: 'out[i] = target[i];',
     tests: ['accept_test', 'decoder_distribution_test'],
   },

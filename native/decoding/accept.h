@@ -14,6 +14,13 @@
 
 namespace ragdraft::decoding {
 
+// min(1, target / q) of a token that was drawn from q, hence q > 0.
+double accept_probability(double target, double q);
+
+// What a rejected draft is replaced from: out = (target - q)+, not normalised. Returns its sum. out may be q or target itself.
+template <class Real>
+double residual(std::span<const Real> q, std::span<const Real> target, std::span<Real> out);
+
 struct Acceptance {
   TokenId token;  // the draft, or what replaces it
   bool accepted;
