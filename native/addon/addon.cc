@@ -7,9 +7,6 @@
 #include "addon/generate_request.h"
 #include "addon/gguf_object.h"
 #include "ops/cuda/module_loader.h"
-#include "runtime/jobs/evaluate_job.h"
-#include "runtime/jobs/prefill_job.h"
-#include "runtime/jobs/read_gguf_job.h"
 
 namespace ragdraft::addon {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "addon/handles.h"
 #include "runtime/engine.h"
-#include "runtime/jobs/load_model_job.h"
+#include "runtime/jobs/jobs.h"
 
 namespace ragdraft::addon {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <napi.h>
 
-#include "runtime/jobs/generate_job.h"
+#include "runtime/jobs/jobs.h"
 
 namespace ragdraft::addon {
 

@@ -37,7 +37,6 @@ class SequenceHandle final : public Napi::ObjectWrap<SequenceHandle> {
   static std::shared_ptr<runtime::ModelSequence> get(const Napi::Value& value, const char* name);
 
  private:
-  std::shared_ptr<runtime::ModelSequence> open(Napi::Env env) const;
   Napi::Value length(const Napi::CallbackInfo& info);
   Napi::Value context_tokens(const Napi::CallbackInfo& info);
   Napi::Value kv_bytes(const Napi::CallbackInfo& info);

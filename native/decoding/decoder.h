@@ -1,12 +1,10 @@
 // The decoding loop of all modes: rounds of draft, verify, commit. One object for each answer; engine thread only.
 #pragma once
-#include <memory>
 #include <span>
 #include <vector>
 
-#include "decoding/decode_params.h"
-#include "decoding/language_model.h"
-#include "decoding/statistics.h"
+#include "decoding/ngram.h"
+#include "decoding/round.h"
 
 namespace ragdraft::decoding {
 
@@ -22,18 +20,26 @@ class Decoder {
   // Throws kInvalidArgument.
   Decoder(LanguageModel* target, std::vector<TokenId> target_pending, LanguageModel* draft_model, std::vector<TokenId> draft_pending,
           DecodeParams params, LanguageModel* self_drafter = nullptr);
-  ~Decoder();
 
   // One round. Returns the tokens it committed to the answer (stop tokens excluded); valid until the next call. After a pass that threw the
   // last committed state is left, and step() may be tried again: randomness is keyed by position.
   std::span<const TokenId> step();
-  Finish finish() const;
-  const DecodeStats& stats() const;
-  const CostModel& costs() const;  // as they are now; with two drafters the self-drafter is its drafter 0, the draft model 1
+  Finish finish() const { return finish_; }
+  const DecodeStats& stats() const { return round_.stats; }
+  const CostModel& costs() const { return *round_.costs; }  // as they are now; of two drafters the self-drafter is its 0, the draft model its 1
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  void run_round();
+  NgramIndex::Proposal propose();
+  Situation possible(const NgramIndex::Proposal& proposal) const;
+  void learn(const NgramIndex::Proposal& proposal, std::span<const TokenId> drafts, std::span<const TokenId> written);
+
+  Round round_;
+  Ledger ledger_;
+  NgramIndex ngrams_;
+  const bool ngrams_used_, device_allowed_;
+  bool prefilled_ = false;
+  Finish finish_ = Finish::kNone;
 };
 
 }  // namespace ragdraft::decoding

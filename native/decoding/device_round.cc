@@ -1,4 +1,4 @@
-#include "decoding/device_round.h"
+#include "decoding/round.h"
 
 #include <algorithm>
 

@@ -28,9 +28,6 @@ class Drafter {
   // Appends drafts to `text` one by one, until the round has `count`.
   void write(int count, std::vector<TokenId>& text);
 
-  // Whether the last draft was a stop token or an unsure one: none follows it.
-  bool stopped() const { return stopped_; }
-
   // One more row: q after the last draft of the round. text: answer and all drafts.
   void look_ahead(std::span<const TokenId> text);
 
@@ -56,7 +53,7 @@ class Drafter {
   bool keeps_rows_;
   size_t answer_ = 0;  // tokens of the answer before the round
   int steps_ = 0;
-  bool stopped_ = false;
+  bool stopped_ = false;       // the last draft was a stop token or an unsure one: none follows it
   std::vector<float> logits_;  // [vocab], of check() [proposal + 1, vocab]
   std::span<float> row_;       // the last row, in logits_
   std::vector<float> rows_;    // [max_draft + 1, valid] where kept

@@ -51,20 +51,4 @@ Situation Drafters::with(const Drafter* drafter, Situation at) const {
   return at;
 }
 
-void Drafters::record_reading(int tokens, double ms) {
-  if (params_.draft_length < 0) costs_.record_reading(two() ? 1 : 0, tokens, ms);
-}
-
-void Drafters::commit(std::span<const TokenId> committed, int accepted) {
-  for (std::optional<Drafter>* drafter : {&draft_model_, &self_drafter_}) {
-    if (*drafter) (*drafter)->sequence().commit(committed, accepted);
-  }
-}
-
-void Drafters::rollback() {
-  for (std::optional<Drafter>* drafter : {&draft_model_, &self_drafter_}) {
-    if (*drafter) (*drafter)->sequence().rollback();
-  }
-}
-
 }  // namespace ragdraft::decoding

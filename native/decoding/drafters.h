@@ -31,12 +31,14 @@ class Drafters {
   Situation choose(Situation at);
   // One pass over the draft model's prompt, if choose() has decided on that. Returns how many tokens were read.
   int read_pass() { return reads_ ? draft_model_->sequence().prefill_pass() : 0; }
-  // The draft model has read so many tokens after the answer had begun.
-  void record_reading(int tokens, double ms);
+  int draft_model_index() const { return two() ? 1 : 0; }  // in the cost model; the self-drafter's is 0
 
-  // The ends of a round, see SequenceState. After the target's.
-  void commit(std::span<const TokenId> committed, int accepted);
-  void rollback();
+  // Calls end(sequence) for the state of each: the ends of a round, see SequenceState. After the target's.
+  template <class End>
+  void for_each_sequence(End&& end) {
+    for (std::optional<Drafter>* drafter : {&draft_model_, &self_drafter_})
+      if (*drafter) end((*drafter)->sequence());
+  }
 
  private:
   bool two() const { return draft_model_ && self_drafter_; }
@@ -45,7 +47,7 @@ class Drafters {
 
   const DecodeParams& params_;
   const bool bonus_q_;
-  CostModel& costs_;  // where there are two, its drafter 0 is the self-drafter, and 1 the draft model
+  CostModel& costs_;
   std::optional<Drafter> draft_model_, self_drafter_;
   Drafter* current_ = nullptr;
   bool reads_ = false;  // the draft model reads a part of its prompt before this round

@@ -1,4 +1,4 @@
-#include "decoding/host_round.h"
+#include "decoding/round.h"
 
 namespace ragdraft::decoding {
 namespace {

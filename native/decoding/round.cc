@@ -7,25 +7,21 @@
 namespace ragdraft::decoding {
 namespace {
 
-double steady_ms() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 DecodeParams with_clock(DecodeParams params) {
-  if (!params.now_ms) params.now_ms = steady_ms;
+  using Ms = std::chrono::duration<double, std::milli>;
+  if (!params.now_ms) params.now_ms = [] { return Ms(std::chrono::steady_clock::now().time_since_epoch()).count(); };
   return params;
 }
 
 }  // namespace
 
-Round::Round(LanguageModel& target, std::vector<TokenId> target_pending, LanguageModel* draft_model, std::vector<TokenId> draft_pending,
-             LanguageModel* self_drafter, DecodeParams decode_params, int valid)
+Round::Round(Models models, DecodeParams decode_params)
     : params(with_clock(std::move(decode_params))),
       traits(traits_of(params)),
-      rules(params, valid),
+      rules(params, models.valid),
       costs(params.costs ? params.costs : std::make_shared<CostModel>()),
-      verifier(SequenceState(target, std::move(target_pending)), rules, params, traits.output, traits.max_draft),
-      drafters(draft_model, std::move(draft_pending), self_drafter, verifier.sequence(), rules, params, traits, *costs) {}
+      verifier(SequenceState(*models.target, std::move(models.target_pending)), rules, params, traits.output, traits.max_draft),
+      drafters(models.draft_model, std::move(models.draft_pending), models.self_drafter, verifier.sequence(), rules, params, traits, *costs) {}
 
 bool Round::is_stop(TokenId token) const {
   return std::find(params.stop_tokens.begin(), params.stop_tokens.end(), token) != params.stop_tokens.end();
@@ -37,7 +33,7 @@ std::span<const TokenId> Round::commit(const RoundResult& result) {
   if (result.next && !is_stop(*result.next)) text.push_back(*result.next);
   const std::span<const TokenId> written = drafts();
   verifier.sequence().commit(written, kept);
-  drafters.commit(written, kept);
+  drafters.for_each_sequence([&](SequenceState& drafting) { drafting.commit(written, kept); });
   committed = text.size();
   stats.decode_tokens = int64_t(committed);
   return written;
@@ -46,11 +42,11 @@ std::span<const TokenId> Round::commit(const RoundResult& result) {
 void Round::rollback() {
   text.resize(committed);
   verifier.sequence().rollback();
-  drafters.rollback();
+  drafters.for_each_sequence([](SequenceState& drafting) { drafting.rollback(); });
 }
 
 void Round::record_reading(int tokens, double ms) {
-  drafters.record_reading(tokens, ms);
+  if (params.draft_length < 0) costs->record_reading(drafters.draft_model_index(), tokens, ms);
   stats.read_tokens += tokens;
   stats.read_ms += ms;
 }

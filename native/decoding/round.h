@@ -17,10 +17,19 @@ struct RoundResult {
   std::optional<TokenId> next;  // the token behind the accepted drafts; none where the last of these is a stop token
 };
 
+// Who takes part in an answer, as the arguments of Decoder say.
+struct Models {
+  LanguageModel* target;
+  std::vector<TokenId> target_pending;
+  LanguageModel* draft_model;
+  std::vector<TokenId> draft_pending;
+  LanguageModel* self_drafter;
+  int valid;  // tokens of the vocabulary without padding
+};
+
 struct Round {
-  // The arguments of Decoder, checked. valid: tokens of the vocabulary without padding.
-  Round(LanguageModel& target, std::vector<TokenId> target_pending, LanguageModel* draft_model, std::vector<TokenId> draft_pending,
-        LanguageModel* self_drafter, DecodeParams params, int valid);
+  Round(Models models, DecodeParams params);  // both checked; models.target is not null
+  Round(const Round&) = delete;               // parts of it refer to each other
 
   int drafted() const { return int(text.size() - committed); }
   std::span<const TokenId> drafts() const { return std::span(text).subspan(committed); }
@@ -31,7 +40,7 @@ struct Round {
   std::span<const TokenId> commit(const RoundResult& result);
   // Undoes the round, also after a pass that threw half-way: text and caches are as they were before it.
   void rollback();
-  // The draft model read `tokens` in the midst of the answer, in `ms`.
+  // The draft model read `tokens` after the answer had begun, in `ms`.
   void record_reading(int tokens, double ms);
 
   const DecodeParams params;
@@ -44,5 +53,18 @@ struct Round {
   size_t committed = 0;       // tokens of the answer
   DecodeStats stats;
 };
+
+// Both ways through a round append the drafts to round.text, for Round::commit() to keep those that were accepted. choice, at: what was chosen,
+// and among what.
+//
+// On the host, draft by draft: the drafter writes, the target scores all drafts in one pass, and each is judged. ngram: the tokens of the
+// proposal that the choice uses.
+RoundResult host_round(Round& round, const Choice& choice, const Situation& at, std::span<const TokenId> ngram);
+
+// On the device, where the logits are: the passes of both models are asked for with drafts that nobody knows here, and the host waits once, for
+// their outcome. Drafting cannot stop at a stop token: what was drafted behind it is forgotten. For rounds without n-grams alone.
+RoundResult device_round(Round& round, const Choice& choice, const Situation& at);
+// Whether params.rounds is given and such rounds ask nothing of the host in between.
+bool may_run_on_device(const Round& round);
 
 }  // namespace ragdraft::decoding

@@ -1,4 +1,4 @@
-#include "runtime/jobs/evaluate_job.h"
+#include "runtime/jobs/jobs.h"
 
 namespace ragdraft::runtime {
 namespace {

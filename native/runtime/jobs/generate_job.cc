@@ -1,4 +1,4 @@
-#include "runtime/jobs/generate_job.h"
+#include "runtime/jobs/jobs.h"
 
 #include <algorithm>
 
@@ -22,27 +22,16 @@ class Generate final : public Job {
         done_(std::move(done)) {
     check(!self_ || self_->selection.tail() <= target_->sequence->length(), Code::kInvalidArgument,
           "a selection's tail lies behind the target's cache");
-    note_committed();
   }
   bool step() override {
     const std::span<const TokenId> tokens = decoder_.step();
-    note_committed();
     if (!tokens.empty()) on_tokens_({tokens.begin(), tokens.end()});
     return decoder_.finish() != decoding::Finish::kNone;
   }
   void finish() override { end(nullptr); }
-  void fail(const Error& error) override {
-    // A round that broke off has left drafts in the caches.
-    if (target_) target_->sequence->truncate(std::min(target_committed_, target_->sequence->length()));
-    if (draft_model_) draft_model_->sequence->truncate(std::min(draft_committed_, draft_model_->sequence->length()));
-    end(&error);
-  }
+  void fail(const Error& error) override { end(&error); }
 
  private:
-  void note_committed() {
-    if (target_) target_committed_ = target_->sequence->length();
-    if (draft_model_) draft_committed_ = draft_model_->sequence->length();
-  }
   void end(const Error* error) {
     const Generated result{decoder_.stats(), decoder_.finish(), decoder_.costs(), drafting_model_ != nullptr, self_.has_value()};
     target_.release();
@@ -54,7 +43,6 @@ class Generate final : public Job {
   std::optional<SelfDrafter> self_;
   std::unique_ptr<SequenceLanguageModel> target_model_, drafting_model_, self_drafting_;
   decoding::Decoder decoder_;
-  int target_committed_ = 0, draft_committed_ = 0;
   std::function<void(std::vector<TokenId>)> on_tokens_;
   Done<Generated> done_;
 };

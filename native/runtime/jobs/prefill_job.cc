@@ -1,4 +1,4 @@
-#include "runtime/jobs/prefill_job.h"
+#include "runtime/jobs/jobs.h"
 
 #include <algorithm>
 #include <chrono>

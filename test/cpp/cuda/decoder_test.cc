@@ -161,7 +161,7 @@ TEST("an aborted round leaves no trace: the next one begins anew") {
   for (const Drafts drafts : {Drafts::kByItself, Drafts::kInItsCache}) {
     const decoding::DecodeParams params = params_of(drafts == Drafts::kInItsCache ? Mode::kLossless : Mode::kExact, 3, 0.7);
     const Answer expected = answers.write(params, drafts, nullptr), answer = answers.write(params, drafts, &aborting);
-    CHECK(answer.tokens == expected.tokens && answer.cache == expected.cache && answer.aborts > 2);
+    CHECK(answer.tokens == expected.tokens && answer.cache == expected.cache && answer.aborts > tier::choose(0, 2));
   }
 }
 
