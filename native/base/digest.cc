@@ -74,55 +74,45 @@ void update_all(State& s, const std::byte* bytes, size_t packets) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) void update_all_avx2(State& s, const std::byte* bytes, size_t packets) {
+__attribute__((target("avx2"))) void update_all_avx2(State& state, const std::byte* bytes, size_t packets) {
   const __m256i zipper = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kZipper)));
-  __m256i v0, v1, mul0, mul1, packet;
-  std::memcpy(&v0, &s.v0, sizeof v0);
-  std::memcpy(&v1, &s.v1, sizeof v1);
-  std::memcpy(&mul0, &s.mul0, sizeof mul0);
-  std::memcpy(&mul1, &s.mul1, sizeof mul1);
+  struct {
+    __m256i v0, v1, mul0, mul1;
+  } s;
+  std::memcpy(&s, &state, sizeof s);
   for (; packets > 0; packets--, bytes += kPacketBytes) {
     // A page ahead: left to itself the hardware stops at each page. Past the end it is nothing.
     __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(bytes) + 4096));
-    std::memcpy(&packet, bytes, sizeof packet);
-    v1 = _mm256_add_epi64(v1, _mm256_add_epi64(mul0, packet));
-    mul0 = _mm256_xor_si256(mul0, _mm256_mul_epu32(v1, _mm256_srli_epi64(v0, 32)));
-    v0 = _mm256_add_epi64(v0, mul1);
-    mul1 = _mm256_xor_si256(mul1, _mm256_mul_epu32(v0, _mm256_srli_epi64(v1, 32)));
-    v0 = _mm256_add_epi64(v0, _mm256_shuffle_epi8(v1, zipper));
-    v1 = _mm256_add_epi64(v1, _mm256_shuffle_epi8(v0, zipper));
+    s.v1 = _mm256_add_epi64(s.v1, _mm256_add_epi64(s.mul0, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes))));
+    s.mul0 = _mm256_xor_si256(s.mul0, _mm256_mul_epu32(s.v1, _mm256_srli_epi64(s.v0, 32)));
+    s.v0 = _mm256_add_epi64(s.v0, s.mul1);
+    s.mul1 = _mm256_xor_si256(s.mul1, _mm256_mul_epu32(s.v0, _mm256_srli_epi64(s.v1, 32)));
+    s.v0 = _mm256_add_epi64(s.v0, _mm256_shuffle_epi8(s.v1, zipper));
+    s.v1 = _mm256_add_epi64(s.v1, _mm256_shuffle_epi8(s.v0, zipper));
   }
-  std::memcpy(&s.v0, &v0, sizeof v0);
-  std::memcpy(&s.v1, &v1, sizeof v1);
-  std::memcpy(&s.mul0, &mul0, sizeof mul0);
-  std::memcpy(&s.mul1, &mul1, sizeof mul1);
+  std::memcpy(&state, &s, sizeof s);
 }
 #elif defined(__aarch64__)
 // The two halves of the vectors meet nowhere in an update.
-void update_all_neon(State& s, const std::byte* bytes, size_t packets) {
+void update_all_neon(State& state, const std::byte* bytes, size_t packets) {
   const uint8x16_t zipper = vld1q_u8(kZipper);
   const auto zipped = [&](uint64x2_t v) { return vreinterpretq_u64_u8(vqtbl1q_u8(vreinterpretq_u8_u64(v), zipper)); };
   const auto product = [](uint64x2_t low, uint64x2_t high) { return vmull_u32(vmovn_u64(low), vshrn_n_u64(high, 32)); };
-  uint64x2_t v0[2], v1[2], mul0[2], mul1[2], packet[2];
-  std::memcpy(v0, &s.v0, sizeof v0);
-  std::memcpy(v1, &s.v1, sizeof v1);
-  std::memcpy(mul0, &s.mul0, sizeof mul0);
-  std::memcpy(mul1, &s.mul1, sizeof mul1);
+  struct {
+    uint64x2_t v0[2], v1[2], mul0[2], mul1[2];
+  } s;
+  std::memcpy(&s, &state, sizeof s);
   for (; packets > 0; packets--, bytes += kPacketBytes) {
-    std::memcpy(packet, bytes, sizeof packet);
     for (int i = 0; i < 2; i++) {
-      v1[i] = vaddq_u64(v1[i], vaddq_u64(mul0[i], packet[i]));
-      mul0[i] = veorq_u64(mul0[i], product(v1[i], v0[i]));
-      v0[i] = vaddq_u64(v0[i], mul1[i]);
-      mul1[i] = veorq_u64(mul1[i], product(v0[i], v1[i]));
-      v0[i] = vaddq_u64(v0[i], zipped(v1[i]));
-      v1[i] = vaddq_u64(v1[i], zipped(v0[i]));
+      s.v1[i] = vaddq_u64(s.v1[i], vaddq_u64(s.mul0[i], vreinterpretq_u64_u8(vld1q_u8(reinterpret_cast<const uint8_t*>(bytes) + 16 * i))));
+      s.mul0[i] = veorq_u64(s.mul0[i], product(s.v1[i], s.v0[i]));
+      s.v0[i] = vaddq_u64(s.v0[i], s.mul1[i]);
+      s.mul1[i] = veorq_u64(s.mul1[i], product(s.v0[i], s.v1[i]));
+      s.v0[i] = vaddq_u64(s.v0[i], zipped(s.v1[i]));
+      s.v1[i] = vaddq_u64(s.v1[i], zipped(s.v0[i]));
     }
   }
-  std::memcpy(&s.v0, v0, sizeof v0);
-  std::memcpy(&s.v1, v1, sizeof v1);
-  std::memcpy(&s.mul0, mul0, sizeof mul0);
-  std::memcpy(&s.mul1, mul1, sizeof mul1);
+  std::memcpy(&state, &s, sizeof s);
 }
 #endif
 

@@ -1,8 +1,6 @@
 // Every element type of GGUF: a line here and a header of its own is all that a type needs that is computed as another one.
 #pragma once
-#include "formats/bf16.h"
-#include "formats/f16.h"
-#include "formats/f32.h"
+#include "formats/floats.h"
 #include "formats/q4_0.h"
 #include "formats/q4_k.h"
 #include "formats/q5_0.h"

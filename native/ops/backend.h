@@ -117,6 +117,9 @@ struct Demand {
   int heads = 0, tokens = 0;  // of queries; of the context that is to fit beside the weights
 };
 
+// Throws kUnsupportedModel for an empty matrix, and one whose rows are no whole blocks.
+void check_blocks(const formats::MatrixView& source);
+
 class Backend {
  public:
   virtual ~Backend() = default;

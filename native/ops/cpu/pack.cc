@@ -31,11 +31,7 @@ void give_bytes(PackedMatrix& matrix, const std::byte* data, std::shared_ptr<con
 }  // namespace
 
 std::unique_ptr<Matrix> CpuBackend::pack(const formats::MatrixView& source) {
-  const formats::DTypeInfo& type = formats::info(source.type);
-  if (source.rows < 1 || source.columns < 1 || source.columns % type.block_elements != 0)
-    throw Error(Code::kUnsupportedModel, "a " + std::string(type.name) + " matrix of " + std::to_string(source.rows) + " rows and " +
-                                             std::to_string(source.columns) + " columns: columns must be a multiple of " +
-                                             std::to_string(type.block_elements));
+  check_blocks(source);
   std::unique_ptr<PackedMatrix> matrix = plan_matrix(source.type, source.rows, source.columns);
   const PackedWeights& layout = matrix->packed;
   const std::shared_ptr<std::byte[]> memory = allocate_zeroed(matrix->bytes);

@@ -1,17 +1,8 @@
 #include "ops/cuda/cuda_matrix.h"
 
 #include <algorithm>
-#include <string>
 
 namespace ragdraft::ops::cuda {
-
-void check_blocks(const formats::MatrixView& source) {
-  const formats::DTypeInfo& info = formats::info(source.type);
-  if (source.rows < 1 || source.columns < 1 || source.columns % info.block_elements != 0)
-    throw Error(Code::kUnsupportedModel, "a " + std::string(info.name) + " matrix of " + std::to_string(source.rows) + " rows and " +
-                                             std::to_string(source.columns) + " columns: columns must be a multiple of " +
-                                             std::to_string(info.block_elements));
-}
 
 const std::byte* computed_rows(const formats::MatrixView& source, int64_t first, int64_t rows, std::vector<std::byte>& recoded) {
   const formats::DType type = formats::computed_as(source.type);

@@ -23,9 +23,6 @@ struct PackedRows {
 PackedRows pack_matrix(const OpenDevice& device, Memory& memory, formats::DType type, int64_t rows, int64_t columns,
                        const std::function<const std::byte*(int64_t first, int64_t rows)>& rows_of);
 
-// Throws kUnsupportedModel unless the rows are whole blocks.
-void check_blocks(const formats::MatrixView& source);
-
 // Rows of `source` as formats::computed_as() its type: where they lie, or made in `recoded`.
 const std::byte* computed_rows(const formats::MatrixView& source, int64_t first, int64_t rows, std::vector<std::byte>& recoded);
 

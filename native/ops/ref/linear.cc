@@ -39,9 +39,7 @@ const float* make_rows(const LinearInput& input, int rows, int columns, std::vec
 }  // namespace
 
 RefMatrix::RefMatrix(const formats::MatrixView& source) : type_(formats::computed_as(source.type)) {
-  check(source.rows > 0 && source.columns > 0, Code::kUnsupportedModel, "a weight matrix is empty");
-  check(source.columns % formats::info(source.type).block_elements == 0, Code::kUnsupportedModel,
-        "the rows of a weight matrix are no whole number of quantisation blocks");
+  check_blocks(source);
   rows = source.rows;
   columns = source.columns;
   bytes = size_t(rows) * formats::row_bytes(type_, columns);

@@ -11,6 +11,7 @@
 #include "ops/cuda/cuda_matrix.h"
 #include "ops/cuda/kernels/pass.h"
 #include "random_matrix.h"
+#include "ops/backend.h"
 #include "tap.h"
 
 using namespace ragdraft;
@@ -125,7 +126,7 @@ TEST("a large matrix is packed in runs, and lies as if it had been packed at onc
   memory.download(b.data(), other.get(), b.size());
   CHECK(a == b);
   CHECK(testing::thrown([&] { ops::cuda::packed_size(api(), formats::DType(9999), 1, 32); }).find("ERR_UNSUPPORTED_MODEL") == 0);
-  CHECK(testing::thrown([&] { ops::cuda::pack_matrix(*device, memory, m.type, 3, 48, nullptr); }).find("ERR_UNSUPPORTED_MODEL: a Q8_0 matrix of 3 rows") == 0);
+  CHECK(testing::thrown([&] { ops::check_blocks({m.type, 3, 48, nullptr}); }).find("ERR_UNSUPPORTED_MODEL: a Q8_0 matrix of 3 rows") == 0);
 }
 
 TEST("a pass is uploaded, and its tokens are looked up; a second one does not overtake the first") {
