@@ -139,8 +139,8 @@ const mutants = [
   {
     name: 'hits beyond the budget are taken',
     file: 'lib/retrieve/select.ts',
-    find: 'room -= chunk.tokens',
-    replace: 'room -= 1',
+    find: 'left -= chunk.tokens',
+    replace: 'left -= 1',
     tests: ['test/ts/retrieve/select.test.ts'],
   },
 ]
