@@ -1,5 +1,6 @@
 'use strict'
-// Every folder of scripts/line-budget.json has at most so many lines: not blank, in tracked sources.
+// Every folder of scripts/line-budget.json has at most so many lines of code in tracked sources: blank lines and comments do not
+// count, because words that help a reader are not what must stay small.
 //   node scripts/line-budget.cjs                   fails if a folder has more lines than its limit, or a folder of lib or native has none
 //   node scripts/line-budget.cjs --table           prints sizes, files and limits
 //   node scripts/line-budget.cjs --update          lowers the limits to the sizes of today
@@ -19,14 +20,29 @@ function folderOf(name, folders) {
   return folders.filter((folder) => name.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0] ?? fallback
 }
 
-/** Lines and files of each folder. @param files names and texts */
+/** Lines of a text that are neither blank nor comments alone. */
+function codeLines(text) {
+  let comment = false
+  const counts = (line) => {
+    const words = line.trim()
+    if (comment) {
+      comment = !words.includes('*/')
+      return false
+    }
+    if (words.startsWith('/*')) comment = !words.includes('*/')
+    return words !== '' && !words.startsWith('//') && !words.startsWith('/*')
+  }
+  return text.split('\n').filter(counts).length
+}
+
+/** Lines of code and files of each folder. @param files names and texts */
 function measure(files, folders) {
   const sizes = Object.fromEntries(folders.map((folder) => [folder, { lines: 0, files: 0 }]))
   for (const [name, text] of files) {
     const folder = folderOf(name, folders)
     if (folder === undefined) continue
     sizes[folder] ??= { lines: 0, files: 0 }
-    sizes[folder].lines += text.split('\n').filter((line) => line.trim() !== '').length
+    sizes[folder].lines += codeLines(text)
     sizes[folder].files++
   }
   return sizes
@@ -38,8 +54,8 @@ function problems(sizes, limits) {
     .filter(([folder, { lines }]) => !(lines <= limits[folder]))
     .map(([folder, { lines }]) =>
       folder in limits
-        ? `${folder} has ${lines} lines, ${lines - limits[folder]} more than its limit of ${limits[folder]}: remove as many, or say in the commit why it must grow and run node scripts/line-budget.cjs --raise ${folder}`
-        : `${folder} has ${lines} lines and no limit: node scripts/line-budget.cjs --raise ${folder}`,
+        ? `${folder} has ${lines} lines of code, ${lines - limits[folder]} more than its limit of ${limits[folder]}: remove as many, or say in the commit why it must grow and run node scripts/line-budget.cjs --raise ${folder}`
+        : `${folder} has ${lines} lines of code and no limit: node scripts/line-budget.cjs --raise ${folder}`,
     )
 }
 

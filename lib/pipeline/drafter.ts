@@ -29,7 +29,7 @@ export function assertDraftWeights(target: LoadedModel, drafter: LoadedModel, wa
   if (wanted !== 'q4') return
   const reason =
     drafter !== target
-      ? 'beside a drafter: another model drafts with all of its weights'
+      ? 'together with a drafter: another model drafts with all of its weights'
       : savedShare(target) > 0
         ? undefined
         : 'for this model: it has no 8-bit (Q8_0) matrices, and was loaded without draftCopy'

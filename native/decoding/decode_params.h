@@ -21,7 +21,7 @@ struct DecodeParams {
   double transfer_temperature = 1;         // tau: the temperature of p and q in the greedy transfer
   int draft_length = -1;                   // gamma, drafted tokens of a round; -1: chosen before each round
   int max_draft_length = kMaxDraftTokens;  // bound of a chosen length
-  double confidence = 0;                   // a draft ends behind a token with q below this
+  double confidence = 0;                   // a draft ends after a token with q below this
   sampling::SamplingParams sampling;
   uint64_t seed = 0;
   int max_tokens = 256;               // of the answer

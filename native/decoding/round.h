@@ -14,7 +14,7 @@ namespace ragdraft::decoding {
 // How a round ended.
 struct RoundResult {
   RoundCost cost;
-  std::optional<TokenId> next;  // the token behind the accepted drafts; none where the last of these is a stop token
+  std::optional<TokenId> next;  // the token after the accepted drafts; none where the last of these is a stop token
 };
 
 // Who takes part in an answer, as the arguments of Decoder say.
@@ -35,7 +35,7 @@ struct Round {
   std::span<const TokenId> drafts() const { return std::span(text).subspan(committed); }
   bool is_stop(TokenId token) const;
 
-  // Ends the round: accepted drafts and the token behind them become part of the answer, but for a stop token; all caches are cut back to
+  // Ends the round: accepted drafts and the token after them become part of the answer, but for a stop token; all caches are cut back to
   // that. Returns the new part of the answer.
   std::span<const TokenId> commit(const RoundResult& result);
   // Undoes the round, also after a pass that threw half-way: text and caches are as they were before it.
@@ -62,7 +62,7 @@ struct Round {
 RoundResult host_round(Round& round, const Choice& choice, const Situation& at, std::span<const TokenId> ngram);
 
 // On the device, where the logits are: the passes of both models are asked for with drafts that nobody knows here, and the host waits once, for
-// their outcome. Drafting cannot stop at a stop token: what was drafted behind it is forgotten. For rounds without n-grams alone.
+// their outcome. Drafting cannot stop at a stop token: what was drafted after it is forgotten. For rounds without n-grams alone.
 RoundResult device_round(Round& round, const Choice& choice, const Situation& at);
 // Whether params.rounds is given and such rounds ask nothing of the host in between.
 bool may_run_on_device(const Round& round);

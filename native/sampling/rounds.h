@@ -41,7 +41,7 @@ class Rounds {
   // Draft i, 0 .. kMaxVerifyRows - 1, from the logits of the last pass, which wanted one row's and let them stay.
   virtual void draft(int i) = 0;
   // Ends the round with the logits of the last pass: `rows` rows, of which the first `judged` judge the drafts of these numbers. The row
-  // behind them, if there is one, gives a token from p alone. Waits. Throws kDeviceFailed, kOutOfMemory.
+  // after them, if there is one, gives a token from p alone. Waits. Throws kDeviceFailed, kOutOfMemory.
   virtual RoundOutcome judge(int judged, int rows) = 0;
 };
 

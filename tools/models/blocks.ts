@@ -1,5 +1,6 @@
 /** What the quantised formats share. */
-import { fromHalf, toHalf } from '../../lib/demo/gguf/half'
+import { toHalf } from '../../lib/demo/gguf/half'
+import { fromHalf } from './half'
 
 /** Encodes the block that starts at `element` into the zeroed bytes that start at `byte`. */
 export type EncodeBlock = (values: Float32Array, element: number, out: DataView, byte: number) => void

@@ -2,9 +2,10 @@
  * Tensor data straight from a generator: random quants under scales that give the wanted standard deviation, for models whose size
  * matters and whose weights do not. Weights are uniform, blocks valid, scales and mins varied.
  */
-import { toBfloat, toHalf } from '../../lib/demo/gguf/half'
+import { toHalf } from '../../lib/demo/gguf/half'
 import { bytesOf, type TensorType, tensorTypes } from '../../lib/demo/gguf/types'
 import { type FloatType, formats, isFloat, type QuantisedType } from './formats'
+import { toBfloat } from './half'
 import type { Random } from './random'
 
 /** Elements per piece: whole blocks of every type. */

@@ -9,8 +9,9 @@
  *   in each half of 128 elements: element i + 32 p (p = 0..3) has its nibble in byte (i + 32 (p & 1)), low for p < 2,
  *   and its upper two bits in byte i, bits 2 p and 2 p + 1.
  */
-import { fromHalf } from '../../lib/demo/gguf/half'
+
 import { type BlockFormat, clamp, type DecodeBlock, type EncodeBlock, putHalf, spread } from './blocks'
+import { fromHalf } from './half'
 
 /** Scale (`min` 0) or min (`min` 1) j of the 8 in the 12 packed bytes. */
 function sixBits(bytes: DataView, byte: number, j: number, min: 0 | 1): number {

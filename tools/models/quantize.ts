@@ -2,10 +2,11 @@
  * Encoders and decoders of GGUF's tensor types, written from the format's definition: any valid block is fine for a test model, so
  * the encoders search no further than minimum and maximum. The decoders are the test's oracle and compute in f64.
  */
-import { fromBfloat, fromHalf, toBfloat, toHalf } from '../../lib/demo/gguf/half'
+import { toHalf } from '../../lib/demo/gguf/half'
 import { bytesOf, type TensorType, tensorTypes } from '../../lib/demo/gguf/types'
 import type { DecodeBlock } from './blocks'
 import { type FloatType, formats, isFloat } from './formats'
+import { fromBfloat, fromHalf, toBfloat } from './half'
 
 const floatDecoders: Record<FloatType, DecodeBlock> = {
   F32: (bytes, byte, out, element) => {

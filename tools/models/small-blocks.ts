@@ -1,6 +1,7 @@
 /** Blocks of 32 elements: an f16 scale, then the quants. */
-import { fromHalf } from '../../lib/demo/gguf/half'
+
 import { type BlockFormat, clamp, type DecodeBlock, type EncodeBlock, putHalf, spread } from './blocks'
+import { fromHalf } from './half'
 
 const chooseScale: BlockFormat['makeValid'] = (bytes, byte, scales) => bytes.setUint16(byte, scales[bytes.getUint8(byte) & 63]!, true)
 

@@ -38,7 +38,7 @@ std::optional<int64_t> strip_number(std::string_view& text) {
 
 std::optional<SplitInfo> split_info(const Metadata& metadata) {
   const int64_t count = metadata.get_int("split.count").value_or(0);
-  if (count == 0 || count == 1) return std::nullopt;  // tools that merge parts leave split.count = 0 behind
+  if (count == 0 || count == 1) return std::nullopt;  // tools that merge parts leave a split.count of 0
   if (count < 0 || count > kMaxParts) invalid("split.count is " + std::to_string(count));
   const auto number = metadata.get_int("split.no"), tensors = metadata.get_int("split.tensors.count");
   if (!number || !tensors) invalid("split.count is there, split.no or split.tensors.count is not");

@@ -116,7 +116,7 @@ WeightsTable decode(std::span<const std::byte> file, const DigestKey& key) {
     end = table.matrices.back().offset + table.matrices.back().bytes;
   }
   if (reader.remaining() != 0) invalid("a head that is longer than its table");
-  if (end != file.size()) invalid("bytes behind the last matrix");
+  if (end != file.size()) invalid("bytes after the last matrix");
   return table;
 }
 

@@ -45,7 +45,7 @@ void place(WeightsTable& table);
 // The head, as long as place() has reckoned with.
 std::vector<std::byte> encode(const WeightsTable& table, const DigestKey& key);
 
-// Reads the head of `file`, the whole of it as mapped; touches nothing behind the head. Every number is checked: sizes against the
+// Reads the head of `file`, the whole of it as mapped; touches nothing after the head. Every number is checked: sizes against the
 // file, extents against each other, types. Throws kInvalidModel with the reason.
 WeightsTable decode(std::span<const std::byte> file, const DigestKey& key);
 

@@ -18,7 +18,7 @@ inline constexpr int kMaxHeadDim = 256;
 // Floats from one query to the next in working memory: a constant (addresses become displacements), a whole number of
 // vectors, and an odd number of cache lines (queries do not alias in L1).
 inline constexpr int kQueryStride = kMaxHeadDim + 16;
-// Queries behind the last one of a block that kernels may read and write in working memory, whatever it holds.
+// Queries after the last one of a block that kernels may read and write in working memory, whatever it holds.
 inline constexpr int kQueryPadding = 15;
 
 struct AttentionBlock {

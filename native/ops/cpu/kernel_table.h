@@ -1,5 +1,5 @@
 // The entry points that one instruction set offers: plain function pointers, filled by isa/*.cc, chosen once by dispatch.cc.
-// C structs only: the translation units behind them share no code.
+// C structs only: the translation units that fill them share no code.
 #pragma once
 #include <cstdint>
 

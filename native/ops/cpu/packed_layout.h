@@ -1,7 +1,7 @@
 // How weight matrices lie in memory for the CPU kernels. Plain structs: read by every instruction set's object files.
 //
 // Panels of 16 outputs follow each other; the last one is padded with outputs of value 0. Within a panel the inputs k ascend.
-// The `low` planes of Q8_0 stand apart, behind all panels: a draft that reads the rest alone walks through memory without gaps, which
+// The `low` planes of Q8_0 stand apart, after all panels: a draft that reads the rest alone walks through memory without gaps, which
 // the hardware's prefetchers would fill (a draft step of a 1B model takes 27 % less than with the planes together).
 //   F32, F16: values[k][16 outputs] in the stored type.
 //   BF16: pairs[k / 2][16 outputs][2], the operands of dot products of bf16 pairs; k is rounded up to a multiple of 32, a tile, by zeros.

@@ -12,7 +12,7 @@ namespace {
 // Batches of fewer floats than this are not worth waking a thread.
 constexpr size_t kSerialFloats = size_t(1) << 16;
 
-// Pair (a, b) -> (a cos - b sin, a sin + b cos); dimensions behind the pairs stay.
+// Pair (a, b) -> (a cos - b sin, a sin + b cos); dimensions after the pairs stay.
 void rotate(float* head, const float* cosines, const float* sines, size_t pairs, bool interleaved) {
   if (interleaved) {
     for (size_t i = 0; i < pairs; i++) {

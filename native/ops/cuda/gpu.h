@@ -1,4 +1,4 @@
-// The only door to the GPU: kernels and host code of the CUDA module use what is declared behind this header and nothing else of
+// The only door to the GPU: kernels and host code of the CUDA module use what is declared in this header and nothing else of
 // CUDA. With nvcc it is CUDA itself; without, test/cpp/cuda/emulator.h, which runs the same sources on the CPU. Both sides provide:
 //
 //   for kernels   CUDA's own words: __global__, threadIdx, __syncthreads, shuffles and votes, atomics, fmaf, __expf, ...

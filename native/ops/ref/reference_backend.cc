@@ -1,4 +1,4 @@
-// The reference operations behind the Backend contract: the oracle of every other backend.
+// The reference operations of the Backend contract: the oracle of every other backend.
 #include <cstring>
 #include <new>
 #include <string>

@@ -21,7 +21,7 @@ class Generate final : public Job {
         on_tokens_(std::move(on_tokens)),
         done_(std::move(done)) {
     check(!self_ || self_->selection.tail() <= target_->sequence->length(), Code::kInvalidArgument,
-          "a selection's tail lies behind the target's cache");
+          "a selection's tail lies after the target's cache");
   }
   bool step() override {
     const std::span<const TokenId> tokens = decoder_.step();

@@ -1,5 +1,5 @@
 // A language model of a few tokens: the logits of a row are a fixed pseudo-random function of the last two tokens. It checks
-// the contract of spec/language_model.h on every call and lets tests read the cache.
+// the contract of decoding/language_model.h on every call and lets tests read the cache.
 #pragma once
 #include <cmath>
 #include <functional>

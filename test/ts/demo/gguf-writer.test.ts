@@ -3,9 +3,10 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import * as path from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { fromBfloat, fromHalf, toBfloat, toHalf } from '../../../lib/demo/gguf/half'
+import { toHalf } from '../../../lib/demo/gguf/half'
 import { bytesOf, type GgufSource, type MetadataValue, type TensorSource } from '../../../lib/demo/gguf/types'
 import { writeGguf } from '../../../lib/demo/gguf/write'
+import { fromBfloat, fromHalf, toBfloat } from '../../../tools/models/half'
 import { readGguf } from '../../helpers/read-gguf'
 
 const vocabularies = path.resolve(__dirname, '..', '..', '..', '..', 'shared', 'data', 'tokenizers')

@@ -85,7 +85,7 @@ t.test('another model drafts by all of its weights, and "q4" beside it is refuse
   t.teardown(() => drafter.close())
   for (const draftWeights of ['auto', 'full', undefined] satisfies (DraftWeights | undefined)[])
     t.same(await run({ drafter, draftWeights }), ['model', 'full', 'full'])
-  const refusal = { code: 'ERR_INVALID_ARGUMENT', message: /^draftWeights must not be "q4" beside a drafter/ }
+  const refusal = { code: 'ERR_INVALID_ARGUMENT', message: /^draftWeights must not be "q4" together with a drafter/ }
   await t.rejects(model.open(text, { drafter, draftWeights: 'q4' }), refusal)
   await t.rejects(run({ drafter }, { draftWeights: 'q4' }), refusal)
 })

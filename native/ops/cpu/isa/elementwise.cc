@@ -1,4 +1,4 @@
-// Normalisation, activation and conversion. Whatever is left of a row behind its whole vectors goes through a padded copy, so
+// Normalisation, activation and conversion. Whatever is left of a row after its whole vectors goes through a padded copy, so
 // that an element is computed alike wherever it stands.
 #include "ops/cpu/elementwise_kernels.h"
 

@@ -75,7 +75,7 @@ __device__ inline void cp_async16_stream(void* to, const void* from, bool valid)
                : "memory");
 }
 __device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-// Until at most N of this thread's groups are under way. Other threads see the bytes after a barrier behind it.
+// Until at most N of this thread's groups are under way. Other threads see the bytes after a barrier after it.
 template <int N>
 __device__ inline void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");

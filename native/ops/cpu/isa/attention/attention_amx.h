@@ -1,6 +1,6 @@
 // Attention of a block in tiles, sixteen queries at a time. Include from isa/attention.cc only, where RAGDRAFT_HAS_TILES.
 //
-// Queries behind the block's last take part in the last tile with whatever their memory holds, and are not looked at.
+// Queries after the block's last take part in the last tile with whatever their memory holds, and are not looked at.
 #pragma once
 #include "ops/cpu/isa/attention/attention_amx_bf16.h"
 #include "ops/cpu/isa/attention/attention_amx_bytes.h"

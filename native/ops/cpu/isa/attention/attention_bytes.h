@@ -16,7 +16,7 @@
 namespace ragdraft::ops {
 namespace {
 
-// Words behind the bytes in a row of left operands: the factor of the row's results, and the integer that its sums start at.
+// Words after the bytes in a row of left operands: the factor of the row's results, and the integer that its sums start at.
 constexpr int kFactorWord = kMaxHeadDim / 4, kStartWord = kFactorWord + 1;
 
 // Keys (unsigned) times queries, which replaces the result, or values (signed) times weights, which is scaled and added to it.
@@ -84,7 +84,7 @@ struct ByteArithmetic {
     for (int line = 0; line < kPageTokens * int(sizeof(float)); line += 64) prefetch_to_l2(reinterpret_cast<const void*>(at + uintptr_t(line)));
   }
 
-  // Dimensions behind head_dim are 0 in the query, so that what stands there in keys does not matter.
+  // Dimensions after head_dim are 0 in the query, so that what stands there in keys does not matter.
   static void pack_queries(const AttentionBlock& block, float* operands) {
     float padded[kMaxHeadDim];
     memset(padded, 0, sizeof padded);
@@ -139,7 +139,7 @@ struct ByteArithmetic {
     sum += total(s);
     RAGDRAFT_UNROLL
     for (int i = 0; i < kTileVectors; ++i) s[i] = s[i] * F32x16::load(value_scales + 16 * i);
-    if (visible < kPageTokens) mask(s, visible, 0);  // scales behind may be anything, too
+    if (visible < kPageTokens) mask(s, visible, 0);  // the scales after them may be anything, too
     const float most = largest(s);
     const F32x16 inverse = F32x16::set1(most < kSmallest ? 0.0f : 255.0f / most);
     RAGDRAFT_UNROLL

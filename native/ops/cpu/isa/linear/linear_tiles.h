@@ -164,7 +164,7 @@ void multiply_panel(const PackedWeights& weights, int64_t index, const InputBloc
   }
 }
 
-// Tiles have the rows of the largest block: one that has a row less reads what lies behind its quants and makes nothing of it.
+// Tiles have the rows of the largest block: one that has a row less reads what lies after its quants and makes nothing of it.
 template <PackedFormat kFormat>
 void multiply_tiles(const PackedWeights& weights, int64_t first, int64_t last, const InputBlock* blocks, int count,
                     const LinearOutput& output) {

@@ -23,7 +23,7 @@ __device__ void attend_page(const QuerySet& set, float scale, Position first_key
   add_values(shared, unit, values);
 }
 
-// Grid: x = sets of queries, y = kv heads, z = leaves. Blocks behind what the pass has do nothing.
+// Grid: x = sets of queries, y = kv heads, z = leaves. Blocks after what the pass has do nothing.
 template <class Kind>
 __global__ void __launch_bounds__(kAttentionThreads, 2) attention_kernel(AttentionCall call) {
   auto& shared = *reinterpret_cast<AttentionShared<Kind>*>(gpu::dynamic_shared());

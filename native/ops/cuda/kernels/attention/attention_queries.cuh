@@ -50,7 +50,7 @@ __device__ PairPlace pair_place(int p) {
   else return {p / 8 * 16 + p % 4 * 4 + p % 8 / 4, 2};
 }
 
-// Rounded, not scaled; dimensions behind the head's and queries behind the set's are zero.
+// Rounded, not scaled; dimensions behind the head's and queries after the set's are zero.
 template <class Kind>
 __device__ void load_queries(const AttentionCall& call, const QuerySet& set, int kv_head, AttentionShared<Kind>& shared) {
   const int head_dim = call.kv.head_dim;

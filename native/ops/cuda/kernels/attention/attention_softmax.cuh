@@ -21,7 +21,7 @@ struct Softmax {
 // What exponents are taken from. Where nothing was seen yet, -infinity minus -infinity must not become a NaN.
 __device__ inline float exponent_base(float maximum) { return maximum == -INFINITY ? 0.0f : maximum; }
 
-// Scores in powers of two. A query does not see keys behind its position.
+// Scores in powers of two. A query does not see keys after its position.
 template <class Kind>
 __device__ void scale_scores(const QuerySet& set, float scale, Position first_key, const KvUnit<Kind>& keys, Scores<Kind>& scores) {
   const int lane = int(threadIdx.x) % 32, own = int(threadIdx.x) / 32 * 16 + lane % 4 * 2;

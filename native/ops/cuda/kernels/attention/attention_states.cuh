@@ -4,7 +4,7 @@
 
 namespace ragdraft::ops::cuda {
 
-// What a state and the one behind it are multiplied by when they become one. A state that saw nothing leaves the other's bits alone.
+// What a state and the one after it are multiplied by when they become one. A state that saw nothing leaves the other's bits alone.
 struct MergeFactors {
   float maximum, before, behind;
 };

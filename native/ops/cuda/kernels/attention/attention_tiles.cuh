@@ -61,7 +61,7 @@ __device__ inline void copy_piece(void* to, const std::byte* from, bool valid) {
   else gpu::cp_async16(to, from, valid);
 }
 
-// The keys (or values) of a page's first `tokens` tokens; zeros behind them and behind padded_head_dim.
+// The keys (or values) of a page's first `tokens` tokens; zeros after them and after padded_head_dim.
 template <class Kind>
 __device__ void load_unit(const KvShape& kv, const std::byte* block, int tokens, KvUnit<Kind>& to) {
   constexpr int kPieces = Kind::kRowBytes / 16;

@@ -17,8 +17,8 @@ inline constexpr int kGroupInputs = 32;  // inputs that share a scale
 //   kF32    as they are
 enum class InputForm : uint8_t { kBytes, kBF16, kF16, kF32 };
 
-// Rows in a form, in device memory. Tiles of 8 rows follow each other; `groups` = columns / 32, rounded up. Rows behind the last one of
-// the last tile hold anything, columns behind the last one hold zeros.
+// Rows in a form, in device memory. Tiles of 8 rows follow each other; `groups` = columns / 32, rounded up. Rows after the last one of
+// the last tile hold anything, columns after the last one hold zeros.
 //   kBytes:       values[tile][group][8 rows][32]: byte 8 t + 4 h + i of a row is input 16 h + 4 t + i of the group, so that lane 4 g + t
 //                 of a warp finds its operands b0, b1 of row g in one load, and a depth of 16 inputs is b0 or b1 alone
 //   kBF16, kF16:  values[tile][group][8 rows][32] in order: lane 4 g + t takes inputs 8 t .. 8 t + 7 of row g in one load

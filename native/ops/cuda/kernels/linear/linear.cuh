@@ -32,7 +32,7 @@ struct GroupInput {
     if (row >= rows) return;
     scales = *reinterpret_cast<const float2*>(row_scales + row);
     if constexpr (!kSums) return;
-    // Unsigned, so that it may overflow: of rows behind the last one it is whatever lies there.
+    // Unsigned, so that it may overflow: of rows after the last one it is whatever lies there.
     const uint2 first = *reinterpret_cast<const uint2*>(row_sums + row), second = *reinterpret_cast<const uint2*>(row_sums + kTileRows + row);
     sums = int2{int(first.x + second.x), int(first.y + second.y)};
   }

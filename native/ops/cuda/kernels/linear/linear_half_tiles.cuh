@@ -10,7 +10,7 @@ inline constexpr int kWideStrips = 8, kWideTiles = 16;
 inline constexpr int kWideOutputs = kWideStrips * kStripOutputs, kWideRows = kWideTiles * kTileRows;
 inline constexpr int kWarpStrips = 4, kWarpTiles = 4;
 
-// One pair of groups of the block's operands. Both sides lie as a warp takes them: 16 bytes a lane, one behind the other.
+// One pair of groups of the block's operands. Both sides lie as a warp takes them: 16 bytes a lane, one after the other.
 struct WideStage {
   uint4 weights[kWideStrips][2][2][32];
   uint4 inputs[kWideTiles][2][32];
@@ -22,7 +22,7 @@ inline constexpr size_t kWideSharedBytes = kWideStages * sizeof(WideStage);  // 
 struct WideSource {
   const uint4 *weights, *inputs;  // of the block's first strip and first tile
   int64_t groups, pairs;
-  int strips, tiles;              // that are there: what is behind them becomes zeros
+  int strips, tiles;              // that are there: what is after them becomes zeros
 
   __device__ void request(WideStage* stages, int64_t pair) const {
     if (pair < pairs) {

@@ -1,6 +1,6 @@
 // What the packed layouts have in common. Outputs lie in strips of 16 (the rows of an mma), inputs in pairs of groups of 32; a strip and a
 // pair are a tile. A layout is a few planes, arrays over [strip][pair], or a few of them over coarser runs of pairs; a lane's share of a
-// tile are its operands of the mma. Outputs behind the last one and the second group of an odd last pair are zeros, scales included.
+// tile are its operands of the mma. Outputs after the last one and the second group of an odd last pair are zeros, scales included.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,7 @@ inline TileShape tile_shape(int64_t rows, int64_t columns) {
   return {size_t(rows + kBlockOutputs - 1) / kBlockOutputs * kMaxStrips, size_t(columns + 2 * kGroupInputs - 1) / (2 * kGroupInputs)};
 }
 
-// Planes one behind the other, each at a multiple of 256 bytes.
+// Planes one after the other, each at a multiple of 256 bytes.
 class PlanePlacer {
  public:
   explicit PlanePlacer(uint8_t* memory) : start_(reinterpret_cast<uintptr_t>(memory)) {}

@@ -85,7 +85,7 @@ __device__ inline void half_scales(uint32_t word, float (&scales)[2]) {
   scales[1] = gpu::f16_to_f32(uint16_t(word >> 16));
 }
 
-// File: the format of the rows (formats/all.h). Where it has the block of a row with a group's inputs; nullptr behind the last row and the last group.
+// File: the format of the rows (formats/all.h). Where it has the block of a row with a group's inputs; nullptr after the last row and the last group.
 template <class File>
 __device__ const uint8_t* block_of(const RawRows& raw, int64_t row, int64_t group) {
   constexpr int kInputs = File::kBlockElements;

@@ -25,7 +25,7 @@ struct ManyTotals {
 };
 inline constexpr size_t kManySharedBytes = sizeof(ManyTotals) + kManyStages * sizeof(ManyStage);  // 49 KiB
 
-// The pair behind this one in the order of turns; `pairs` behind the last one.
+// The pair behind this one in the order of turns; `pairs` after the last one.
 __device__ inline int pair_after(int pair, int pairs) {
   if (pair >= pairs) return pairs;
   if (pair + kLinearWarps < pairs) return pair + kLinearWarps;

@@ -24,7 +24,7 @@ __global__ void rope_angles_kernel(const Pass* pass, RopeShape rope, float* angl
   }
 }
 
-// Pair (a, b) -> (a cos - b sin, a sin + b cos); dimensions behind the pairs stay.
+// Pair (a, b) -> (a cos - b sin, a sin + b cos); dimensions after the pairs stay.
 __device__ inline void rotate_head(const RopeShape& rope, const float* cosines, float* head) {
   for (int i = int(threadIdx.x) % 32; i < rope.pairs; i += 32) {
     float& a = head[rope.interleaved ? 2 * i : i];

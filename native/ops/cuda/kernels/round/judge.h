@@ -12,7 +12,7 @@ using sampling::OutputDistribution;
 struct Trial {
   OutputDistribution output;
   bool greedy;
-  int judged, rows;  // rows 0 .. judged - 1 judge the drafts of these numbers; a row behind them gives a token from p alone
+  int judged, rows;  // rows 0 .. judged - 1 judge the drafts of these numbers; a row after them gives a token from p alone
   LogitRows p;       // the target's logits, [rows]
   LogitRows q;       // the drafter's, [judged]; not read where choices are greedy and the output is kTarget
 };
