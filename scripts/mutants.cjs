@@ -71,7 +71,7 @@ const mutants = [
     file: 'native/decoding/policy/ledger.h',
     find: 'static constexpr double kShare = 0.03;',
     replace: 'static constexpr double kShare = 0.06;',
-    tests: ['cost_model_test', 'drafter_choice_test'],
+    tests: ['draft_policy_test', 'drafter_choice_test'],
   },
   {
     name: 'top-p keeps one token more',
@@ -99,7 +99,7 @@ const mutants = [
     file: 'lib/cite/quote-index.ts',
     find: 'return { start: this.#starts[documentAt + first]!, end: this.#ends[documentAt + last]! }',
     replace: 'return { start: this.#starts[documentAt + first]!, end: this.#ends[documentAt + last - 1]! }',
-    tests: ['test/ts/cite/citations.test.ts'],
+    tests: ['test/ts/cite/quote-index.test.ts'],
   },
   {
     name: 'a stop string is part of the text',
@@ -127,7 +127,7 @@ const mutants = [
     file: 'lib/prompt/template.ts',
     find: 'if (!slot || printed.has(index))',
     replace: 'if (!slot)',
-    tests: ['test/ts/prompt/prompt-template.test.ts'],
+    tests: ['test/ts/prompt/template.test.ts'],
   },
   {
     name: 'a chunk is one token too long',

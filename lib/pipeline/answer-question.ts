@@ -85,7 +85,7 @@ function openCaches(
   caches.drafter = callSync(() => drafter.native.createSequence({ contextTokens, kv, precision: precisionOf(draftModel) }))
 }
 
-/** Whether decoding itself reads the draft model's prompt, when that should pay: the answer need not wait for it. */
+/** Whether decoding itself reads the draft model's prompt, when that should pay (native/decoding/drafters.h, `prompt_waits`): the answer need not wait for it. */
 const readsLate = ({ mode, draftLength }: AskSettings) => mode === 'lossless' && draftLength === 'auto'
 
 /** All but the last token of a prompt go to the cache; decoding starts by taking the last one, whose logits it needs. */

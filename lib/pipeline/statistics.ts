@@ -1,4 +1,4 @@
-/** What the cost model chose for an answer, and why. */
+/** What the draft policy chose for an answer, and why. */
 import type { NativeStats } from '../runtime/binding'
 import type { DrafterInfo, Drafters } from './drafter'
 

@@ -107,7 +107,7 @@ export interface NativeSequence {
   readonly closed: boolean
 }
 
-/** What the cost model holds to be true at the end of an answer. Costs are 0 where nothing was measured. */
+/** What the draft policy holds to be true at the end of an answer. Costs are 0 where nothing was measured. */
 export interface NativeEstimates {
   readonly draftStepMs: number
   readonly verifyMs: number[] // [i]: of a pass of the target over i + 1 rows, 17 entries
@@ -115,7 +115,7 @@ export interface NativeEstimates {
   readonly ngramAcceptance: number // of an n-gram's token before the target, used or not; 0 before any
 }
 
-/** What one drafter did in an answer, and what the cost model holds of it at the end. */
+/** What one drafter did in an answer, and what the draft policy holds of it at the end. */
 export interface NativeDrafterStats {
   readonly rounds: number // that it drafted, token by token or as the judge of n-grams
   readonly drafted: number

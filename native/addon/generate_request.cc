@@ -47,7 +47,7 @@ const char* finish_name(decoding::Finish finish) {
   return "none";
 }
 
-Napi::Object estimates_object(Napi::Env env, const decoding::CostModel& costs) {
+Napi::Object estimates_object(Napi::Env env, const decoding::DraftPolicy& costs) {
   Napi::Array verify = Napi::Array::New(env, kMaxVerifyRows);
   for (int rows = 1; rows <= kMaxVerifyRows; rows++) verify.Set(uint32_t(rows - 1), costs.verify_ms(rows));
   Napi::Object o = Napi::Object::New(env);
@@ -109,7 +109,7 @@ Napi::Object stats_object(Napi::Env env, const runtime::Generated& result) {
   o.Set("roundsOnDevice", double(s.rounds_on_device));
   o.Set("ngramProposed", double(s.ngram_proposed));
   o.Set("ngramAccepted", double(s.ngram_accepted));
-  // index: of the drafter in the cost model.
+  // index: of the drafter in the draft policy.
   const auto drafter = [&](bool present, const decoding::DecodeStats::OfDrafter& of, int index) -> Napi::Value {
     if (!present) return env.Null();
     Napi::Object d = Napi::Object::New(env);

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "decoding/policy/cost_model.h"
+#include "decoding/policy/draft_policy.h"
 #include "sampling/rounds.h"
 #include "sampling/sampler.h"
 
@@ -32,7 +32,7 @@ struct DecodeParams {
   // Not null: both models leave their logits where these find them. Rounds without n-grams then go on there, and the host waits once for
   // each, as long as sampling is by temperature alone and `confidence`, which asks after each draft, is 0. Outlives the decoder.
   sampling::Rounds* rounds = nullptr;
-  std::shared_ptr<CostModel> costs;    // what earlier answers measured, and this one will; nullptr: nothing is known
+  std::shared_ptr<DraftPolicy> costs;    // what earlier answers measured, and this one will; nullptr: nothing is known
   // Guesses, >= 0, for as long as nothing is measured: what a draft step costs, as a share of a plain step,
   double draft_model_share = 1, self_drafter_share = 1;
   double read_ms = 0;             // and what the draft model takes to read a token of its prompt; 0: no guess

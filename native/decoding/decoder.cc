@@ -81,7 +81,7 @@ Tokens Decoder::step() {
 }
 
 void Decoder::run_round() {
-  CostModel& costs = *round_.costs;
+  DraftPolicy& costs = *round_.costs;
   const NgramIndex::Proposal proposal = propose();
   const Situation at = round_.drafters.choose(possible(proposal));
   const int fixed = round_.params.draft_length;

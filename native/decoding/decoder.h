@@ -26,7 +26,7 @@ class Decoder {
   std::span<const TokenId> step();
   Finish finish() const { return finish_; }
   const DecodeStats& stats() const { return round_.stats; }
-  const CostModel& costs() const { return *round_.costs; }  // as they are now; of two drafters the self-drafter is its 0, the draft model its 1
+  const DraftPolicy& costs() const { return *round_.costs; }  // as they are now; of two drafters the self-drafter is its 0, the draft model its 1
 
  private:
   void run_round();

@@ -14,8 +14,8 @@ RoundResult device_round(Round& round, const Choice& choice, const Situation& at
   sampling::Rounds& device = *round.params.rounds;
   const int steps = choice.length + (round.traits.bonus_q ? 1 : 0);  // the look ahead cannot wait for the judgement
   Drafter* const drafter = steps > 0 ? round.drafters.current() : nullptr;
-  if (drafter && at.behind > 2) {
-    round.stats.read_tokens += at.behind - 1;
+  if (drafter && at.unread > 2) {
+    round.stats.read_tokens += at.unread - 1;
     drafter->sequence().prefill();
   }
   device.begin({round.traits.output, round.rules.greedy(), round.traits.keeps_q && steps > 0, round.rules.valid(), round.params.seed,

@@ -15,7 +15,7 @@ class Drafters {
   // A null model takes no part. pending: what the draft model's cache lacks of its prompt, >= 1 token. target: the state of the cache that the
   // self-drafter appends in. All references outlive this.
   Drafters(LanguageModel* draft_model, std::vector<TokenId> pending, LanguageModel* self_drafter, const SequenceState& target,
-           const RowRules& rules, const DecodeParams& params, const ModeTraits& traits, CostModel& costs);
+           const RowRules& rules, const DecodeParams& params, const ModeTraits& traits, DraftPolicy& costs);
 
   Drafter* current() { return current_; }  // of this round; nullptr: nobody drafts
   bool self_drafts() const { return self_drafter_ && current_ == &*self_drafter_; }
@@ -31,7 +31,7 @@ class Drafters {
   Situation choose(Situation at);
   // One pass over the draft model's prompt, if choose() has decided on that. Returns how many tokens were read.
   int read_pass() { return reads_ ? draft_model_->sequence().prefill_pass() : 0; }
-  int draft_model_index() const { return two() ? 1 : 0; }  // in the cost model; the self-drafter's is 0
+  int draft_model_index() const { return two() ? 1 : 0; }  // in the draft policy; the self-drafter's is 0
 
   // Calls end(sequence) for the state of each: the ends of a round, see SequenceState. After the target's.
   template <class End>
@@ -42,12 +42,13 @@ class Drafters {
 
  private:
   bool two() const { return draft_model_ && self_drafter_; }
+  // readsLate() of lib/pipeline/answer-question.ts says the same, so that the prompt is not read before.
   bool prompt_waits() const { return params_.mode == Mode::kLossless && params_.draft_length < 0 && draft_model_; }
   Situation with(const Drafter* drafter, Situation at) const;
 
   const DecodeParams& params_;
   const bool bonus_q_;
-  CostModel& costs_;
+  DraftPolicy& costs_;
   std::optional<Drafter> draft_model_, self_drafter_;
   Drafter* current_ = nullptr;
   bool reads_ = false;  // the draft model reads a part of its prompt before this round

@@ -15,7 +15,7 @@ void draft(Round& round, const Choice& choice, const Situation& at, std::span<co
   if (choice.source == Source::kNone || choice.source == Source::kNgram) return;
 
   const double begin = now_ms();
-  if (at.behind > 2) drafter->sequence().prefill();  // it sat out some rounds: not a step's cost
+  if (at.unread > 2) drafter->sequence().prefill();  // it sat out some rounds: not a step's cost
   const double ready = now_ms();
   int length = choice.length;
   if (choice.source == Source::kCascade) {
@@ -27,7 +27,7 @@ void draft(Round& round, const Choice& choice, const Situation& at, std::span<co
   drafter->write(length, round.text);
   drafter->sequence().clear_target_cache();
   cost.draft_ms = now_ms() - ready - cost.check_ms;
-  if (at.behind > 2) round.record_reading(at.behind - 1, ready - begin);
+  if (at.unread > 2) round.record_reading(at.unread - 1, ready - begin);
 }
 
 // Draft i against the target's row i.

@@ -19,7 +19,7 @@ Round::Round(Models models, DecodeParams decode_params)
     : params(with_clock(std::move(decode_params))),
       traits(traits_of(params)),
       rules(params, models.valid),
-      costs(params.costs ? params.costs : std::make_shared<CostModel>()),
+      costs(params.costs ? params.costs : std::make_shared<DraftPolicy>()),
       verifier(SequenceState(*models.target, std::move(models.target_pending)), rules, params, traits.output, traits.max_draft),
       drafters(models.draft_model, std::move(models.draft_pending), models.self_drafter, verifier.sequence(), rules, params, traits, *costs) {}
 

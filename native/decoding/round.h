@@ -46,7 +46,7 @@ struct Round {
   const DecodeParams params;
   const ModeTraits traits;
   const RowRules rules;
-  const std::shared_ptr<CostModel> costs;
+  const std::shared_ptr<DraftPolicy> costs;
   Verifier verifier;  // holds the draft model in mode rag, where that answers alone
   Drafters drafters;
   std::vector<TokenId> text;  // the answer; within a round followed by its drafts

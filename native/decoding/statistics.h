@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "decoding/policy/cost_model.h"
+#include "decoding/policy/draft_policy.h"
 
 namespace ragdraft::decoding {
 

@@ -18,7 +18,7 @@ class Ledger {
 
  private:
   static constexpr double kShare = 0.03;  // of the time that plain decoding would have taken: 1 / 1.03 = .971 of its speed,
-  static constexpr double kLoan = 1.4;    // and plain steps in advance: the same share of 47 tokens
+  static constexpr double kLoan = 1.4;    // at first so many plain steps: the same share of 47 tokens
   double plain_ms_ = 0, gained_ms_ = 0;
 };
 

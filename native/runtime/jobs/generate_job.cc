@@ -60,8 +60,8 @@ double weight_bytes(const Model& model, ops::Precision precision) {
 }
 
 // What earlier answers with the same drafters have measured. In another mode, with other weights, another cache or another second drafter, a
-// drafter is another one to the cost model.
-std::shared_ptr<decoding::CostModel> costs_of(const GenerateRequest& request) {
+// drafter is another one to the draft policy.
+std::shared_ptr<decoding::DraftPolicy> costs_of(const GenerateRequest& request) {
   constexpr int kModes = int(decoding::Mode::kPaper) + 1, kPrecisions = int(ops::Precision::kDraft) + 1;
   const int of_model = request.draft_model ? 1 + int(request.draft_model->precision) : 0;
   const int of_self = request.self_drafter ? 1 + int(request.self_drafter->precision) : 0;

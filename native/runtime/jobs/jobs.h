@@ -56,7 +56,7 @@ struct GenerateRequest {
 struct Generated {
   decoding::DecodeStats stats;
   decoding::Finish finish = decoding::Finish::kNone;
-  decoding::CostModel costs;                        // as they were at the end
+  decoding::DraftPolicy costs;                        // as they were at the end
   bool draft_model = false, self_drafter = false;  // which of them the request had
 };
 // Writes one answer, a round a slice. Answers from forks of one sequence with the same drafters, in one mode, share what they learn of costs

@@ -131,7 +131,7 @@ TEST("texts and caches of rounds on the device are those of the host's rounds: e
     }
 }
 
-TEST("greedy lossless is plain, with lengths by the cost model and n-grams between") {
+TEST("greedy lossless is plain, with lengths by the draft policy and n-grams between") {
   Answers answers;
   const Tokens plain = answers.write(params_of(Mode::kPlain, 0, 0), Drafts::kNone, nullptr).tokens;
   for (const Drafts drafts : {Drafts::kByItself, Drafts::kInItsCache, Drafts::kByAnother}) {

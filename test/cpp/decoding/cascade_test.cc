@@ -9,7 +9,7 @@
 
 using namespace ragdraft;
 using namespace fixture;
-using decoding::CostModel;
+using decoding::DraftPolicy;
 
 namespace {
 
@@ -30,8 +30,8 @@ DecodeParams cyclic(DecodeParams params, bool ngram) {
 }
 
 // A drafter known to cost too much; n-grams known to be right.
-std::shared_ptr<CostModel> drafter_off() {
-  auto costs = std::make_shared<CostModel>();
+std::shared_ptr<DraftPolicy> drafter_off() {
+  auto costs = std::make_shared<DraftPolicy>();
   for (int i = 0; i < 20; i++) {
     costs->record({.drafted = 2, .draft_steps = 2, .draft_ms = 2000, .verify_ms = 10.3});
     costs->record({.verify_ms = 10.1});
@@ -208,7 +208,7 @@ TEST("what one answer measured the next one uses: a useless drafter costs the se
   params.ngram = false;
   const double plain = run(setup, greedy(Mode::kPlain, 0, 300)).ms;
   const double alone = run(setup, params).ms;
-  params.costs = std::make_shared<CostModel>();
+  params.costs = std::make_shared<DraftPolicy>();
   run(setup, params);
   const double second = run(setup, params).ms;
   CHECK_MSG(plain / alone > 0.968, std::to_string(plain / alone));

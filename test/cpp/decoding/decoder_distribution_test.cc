@@ -171,7 +171,7 @@ TEST("n-grams change no distribution: checked by the drafter in all modes, by th
       setup.drafter_ms = direct ? 1000 : 5;
       DecodeParams params = short_sample(mode, direct ? -1 : 2);
       params.ngram_source = {1, 4, 0, 3, 2, 0, 1, 4, 0};  // the answer may begin with 3, 2
-      params.costs = std::make_shared<ragdraft::decoding::CostModel>();
+      params.costs = std::make_shared<ragdraft::decoding::DraftPolicy>();
       for (int i = 0; i < 8; i++) {
         const double step_ms = setup.drafter_ms;
         params.costs->record(

@@ -69,7 +69,7 @@ TEST("drafts behind a stop token are forgotten") {
   CHECK(stops > 50 && drafted_stops > 10);
 }
 
-TEST("with n-grams, whose rounds are on the host, and lengths by the cost model: one text") {
+TEST("with n-grams, whose rounds are on the host, and lengths by the draft policy: one text") {
   for (const Setup& setup : kDrafters)
     for (const double temperature : {0.0, 0.8}) {
       DecodeParams params = plain_softmax(Mode::kExact, -1, temperature);

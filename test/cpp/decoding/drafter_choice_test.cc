@@ -8,7 +8,7 @@
 
 using namespace ragdraft;
 using namespace fixture;
-using decoding::CostModel;
+using decoding::DraftPolicy;
 
 namespace {
 
@@ -46,7 +46,7 @@ struct Answer {
 
 Table table_of(float disagreement) { return {.vocab = 40, .disagreement = disagreement}; }
 
-Answer answer(const Machine& machine, Mode mode, int tokens, const std::shared_ptr<CostModel>& costs, uint64_t seed = 0) {
+Answer answer(const Machine& machine, Mode mode, int tokens, const std::shared_ptr<DraftPolicy>& costs, uint64_t seed = 0) {
   double clock_ms = 0;
   Tokens prompt(size_t(machine.prompt), 7);
   prompt.insert(prompt.end(), {0, 2});
@@ -100,7 +100,7 @@ TEST("the first token waits for no drafter's prompt, and the answer is plain's w
     for (const float disagreement : {kTwin, 0.5f, kStranger}) {
       for (const double row_ms : {0.001, 0.05, 1.0}) {
         const Machine machine{.drafter = disagreement, .self_drafter = 1, .with_self_drafter = with_self_drafter, .row_ms = row_ms};
-        auto costs = std::make_shared<CostModel>();
+        auto costs = std::make_shared<DraftPolicy>();
         const Tokens want = answer(machine, Mode::kPlain, 400, nullptr).tokens;
         for (int question = 0; question < 3; question++) {
           const Answer got = answer(machine, Mode::kLossless, 400, costs);
@@ -123,7 +123,7 @@ TEST("a session with a second drafter keeps .97 of plain decoding's speed, howev
         for (const int tokens : {50, 300, 2000}) {
           const Machine machine{
               .drafter = kStranger, .self_drafter = kStranger, .with_self_drafter = with_self_drafter, .drafter_ms = drafter_ms, .row_ms = row_ms};
-          auto costs = std::make_shared<CostModel>();
+          auto costs = std::make_shared<DraftPolicy>();
           double ms = 0;
           int64_t accepted = 0, drafted = 0;
           for (int question = 1; question <= 4; question++) {
@@ -144,20 +144,20 @@ TEST("a session with a second drafter keeps .97 of plain decoding's speed, howev
 
 TEST("a prompt is read where it pays: late in the first long answer, early in the next one, never for a short one at a high price") {
   const Machine cheap{.row_ms = 0.01};  // 2,000 tokens: two plain steps
-  auto costs = std::make_shared<CostModel>();
+  auto costs = std::make_shared<DraftPolicy>();
   const Answer first = answer(cheap, Mode::kLossless, 600, costs), second = answer(cheap, Mode::kLossless, 600, costs);
   CHECK(first.stats.read_tokens >= 2000 && second.stats.read_tokens >= 2000);
   CHECK_MSG(first.ms < 0.6 * plain_ms(600) && second.ms < first.ms, std::to_string(first.ms) + ", then " + std::to_string(second.ms));
   CHECK(first.stats.draft_model.rounds > 0 && first.stats.draft_model.accepted == first.stats.accepted && first.stats.self_drafter.rounds == 0);
 
   const Machine dear{.row_ms = 1};  // 200 plain steps
-  costs = std::make_shared<CostModel>();
+  costs = std::make_shared<DraftPolicy>();
   for (int question = 0; question < 3; question++) CHECK(answer(dear, Mode::kLossless, 200, costs).stats.read_tokens < 64);
 }
 
 TEST("of two drafters the one that is faster drafts: by what its steps cost, what stands, and what it would have to read") {
   const auto shares = [](const Machine& machine) {
-    auto costs = std::make_shared<CostModel>();
+    auto costs = std::make_shared<DraftPolicy>();
     std::array<double, 2> rounds{};  // of the third answer
     for (int question = 0; question < 3; question++) {
       const Answer got = answer(machine, Mode::kLossless, 400, costs);
@@ -181,7 +181,7 @@ TEST("of two drafters the one that is faster drafts: by what its steps cost, wha
 TEST("sampled answers with two drafters are whole, and passes that fail while a prompt is read leave the committed state") {
   const Machine machine{.drafter = 0.4f, .self_drafter = 0.8f, .with_self_drafter = true, .row_ms = 0.01};
   for (uint64_t seed = 1; seed <= 5; seed++) {
-    auto costs = std::make_shared<CostModel>();
+    auto costs = std::make_shared<DraftPolicy>();
     for (int question = 0; question < 2; question++) CHECK(answer(machine, Mode::kLossless, 300, costs, seed).tokens.size() == 300);
   }
   const Tokens want = answer(machine, Mode::kPlain, 300, nullptr).tokens;
@@ -190,7 +190,7 @@ TEST("sampled answers with two drafters are whole, and passes that fail while a 
       Machine failing = machine;
       failing.with_self_drafter = with_self_drafter;
       failing.fail_in_drafter_passes = fail_after;
-      CHECK(answer(failing, Mode::kLossless, 300, std::make_shared<CostModel>()).tokens == want);
+      CHECK(answer(failing, Mode::kLossless, 300, std::make_shared<DraftPolicy>()).tokens == want);
     }
   }
 }

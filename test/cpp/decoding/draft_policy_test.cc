@@ -1,4 +1,4 @@
-#include "decoding/policy/cost_model.h"
+#include "decoding/policy/draft_policy.h"
 
 #include <algorithm>
 #include <functional>
@@ -40,7 +40,7 @@ struct Run {
   double tokens_per_ms() const { return tokens / ms; }
 };
 
-Run play(CostModel& chooser, const Machine& machine, int rounds, uint64_t seed, double noise = 0, int limit = 16) {
+Run play(DraftPolicy& chooser, const Machine& machine, int rounds, uint64_t seed, double noise = 0, int limit = 16) {
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> uniform;
   Run run;
@@ -69,7 +69,7 @@ double share(const std::vector<int>& lengths, const std::function<bool(int)>& wa
 }  // namespace
 
 TEST("a drafter that is always right and cheap is asked for the longest drafts") {
-  CostModel chooser;
+  DraftPolicy chooser;
   const Machine machine{.draft_ms = 1, .verify_ms = [](int n) { return 20 + 0.2 * n; }, .acceptance = 1};
   play(chooser, machine, 40, 1);
   const Run run = play(chooser, machine, 100, 2);
@@ -78,7 +78,7 @@ TEST("a drafter that is always right and cheap is asked for the longest drafts")
 }
 
 TEST("a drafter that is always wrong is switched off within ten rounds, and tried ever more rarely") {
-  CostModel chooser;
+  DraftPolicy chooser;
   const Machine machine{.draft_ms = 4, .verify_ms = [](int n) { return 10 + n; }, .acceptance = 0};
   play(chooser, machine, 10, 1);
   const auto early = play(chooser, machine, 500, 2).lengths, late = play(chooser, machine, 2000, 3).lengths;
@@ -94,7 +94,7 @@ TEST("an answer of 300 tokens with a drafter that is always wrong takes at most 
     for (const double draft_ms : {0.2, 1.0, 4.0, 8.0, 10.0, 20.0}) {
       for (const bool bonus : {false, true}) {
         const Machine machine{draft_ms, verify_ms, 0, bonus};
-        CostModel chooser;
+        DraftPolicy chooser;
         double ratio = play(chooser, machine, 300, 1).tokens_per_ms() / machine.tokens_per_ms(0);
         CHECK_MSG(ratio > 0.97,
                   std::to_string(ratio) + ", verify(17) " + std::to_string(verify_ms(17)) + ", draft " + std::to_string(draft_ms));
@@ -108,7 +108,7 @@ TEST("an answer of 300 tokens with a drafter that is always wrong takes at most 
 TEST("a good drafter that becomes useless is asked for at most two tokens after 15 rounds") {
   for (const double draft_ms : {1.0, 2.0, 4.0}) {
     for (const double acceptance : {0.6, 0.8, 0.95, 0.99}) {
-      CostModel chooser;
+      DraftPolicy chooser;
       Machine machine{.draft_ms = draft_ms, .verify_ms = [](int n) { return 10 + 0.3 * n; }, .acceptance = acceptance};
       play(chooser, machine, 150, 1);
       machine.acceptance = 0;
@@ -120,14 +120,14 @@ TEST("a good drafter that becomes useless is asked for at most two tokens after 
 }
 
 TEST("a drafter as dear as its target is switched off however right it is") {
-  CostModel chooser;
+  DraftPolicy chooser;
   const Machine machine{.draft_ms = 10, .verify_ms = [](int n) { return 10.0 * n; }, .acceptance = 1};
   play(chooser, machine, 10, 1);
   CHECK(share(play(chooser, machine, 500, 2).lengths, [](int n) { return n == 0; }) > 0.97);
 }
 
 TEST("drafting comes back when a drafter becomes right, and goes when it becomes wrong") {
-  CostModel chooser;
+  DraftPolicy chooser;
   Machine machine{.draft_ms = 2, .verify_ms = [](int n) { return 20 + 0.5 * n; }, .acceptance = 0};
   play(chooser, machine, 100, 1);
   CHECK(share(play(chooser, machine, 10, 2).lengths, [](int n) { return n == 0; }) >= 0.9);
@@ -141,7 +141,7 @@ TEST("drafting comes back when a drafter becomes right, and goes when it becomes
 }
 
 TEST("one plain step that took twenty times as long does not keep a useless drafter on") {
-  CostModel chooser;
+  DraftPolicy chooser;
   const Machine machine{.draft_ms = 1.5, .verify_ms = [](int n) { return n == 1 ? 10.0 : 18 + 0.5 * n; }, .acceptance = 0.3};
   chooser.record({.drafted = 4, .accepted = 1, .draft_steps = 4, .draft_ms = 6, .verify_ms = machine.verify_ms(5)});
   chooser.record({.verify_ms = 20 * machine.verify_ms(1)});
@@ -151,7 +151,7 @@ TEST("one plain step that took twenty times as long does not keep a useless draf
 
 TEST("after thousands of wrong drafts a drafter that becomes right is used again within a few tries") {
   for (uint64_t seed = 0; seed < 5; seed++) {
-    CostModel chooser;
+    DraftPolicy chooser;
     Machine machine{.draft_ms = 4, .verify_ms = [](int n) { return 20 + 0.5 * n; }, .acceptance = 0};
     play(chooser, machine, 3000, seed);
     machine.acceptance = 1;
@@ -163,7 +163,7 @@ TEST("after thousands of wrong drafts a drafter that becomes right is used again
 TEST("a drafter that pays only in long drafts is found again, although the short tries do not pay") {
   double mean = 0;
   for (uint64_t seed = 0; seed < 20; seed++) {
-    CostModel chooser;
+    DraftPolicy chooser;
     Machine machine{.draft_ms = 5, .verify_ms = [](int n) { return n == 1 ? 10.0 : 18 + 0.5 * n; }, .acceptance = 0};
     play(chooser, machine, 1000, seed, 0.05);
     machine.acceptance = 0.98;
@@ -185,7 +185,7 @@ TEST("the speed is within 10 % of the best fixed length, for straight, stepped a
           for (const double noise : {0.0, 0.05}) {
             const Machine machine{draft_ms, verify_ms, acceptance, bonus};
             const double best = machine.tokens_per_ms(machine.best());
-            CostModel chooser;
+            DraftPolicy chooser;
             sum_of_first += play(chooser, machine, 100, 1, noise).tokens_per_ms() / best;
             cases++;
             const double got = play(chooser, machine, 3000, 2, noise).tokens_per_ms() / best;
@@ -201,18 +201,18 @@ TEST("the speed is within 10 % of the best fixed length, for straight, stepped a
 
 TEST("lengths never exceed the limit of a round") {
   const Machine machine{.draft_ms = 0.1, .acceptance = 1};
-  CostModel chooser;
+  DraftPolicy chooser;
   for (int limit = 20; limit >= 0; limit--) {
     for (const int length : play(chooser, machine, 10, 1, 0, std::min(limit, 16)).lengths) CHECK(length >= 0 && length <= limit);
   }
-  CostModel none;
+  DraftPolicy none;
   CHECK(share(play(none, machine, 50, 1, 0, 0).lengths, [](int n) { return n == 0; }) == 1);
 }
 
 namespace {
 
 // An answer of at least `tokens` tokens, in units of plain decoding's speed. acceptance: of a draft, by its place in the answer.
-double answer_speed(CostModel& model, const Machine& machine, int tokens, const std::function<double(int)>& acceptance, uint64_t seed,
+double answer_speed(DraftPolicy& model, const Machine& machine, int tokens, const std::function<double(int)>& acceptance, uint64_t seed,
                     double noise, const Situation& round = {}) {
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> uniform;
@@ -279,7 +279,7 @@ TEST("no automatic draft length is slower than 0.97 of plain decoding: answers o
       const Machine machine{.draft_ms = draft_ms, .verify_ms = verify_ms, .bonus_needs_draft = law > 0, .looks_ahead = law > 1};
       double first = 0, second = 0;
       for (uint64_t seed = 1; seed <= uint64_t(seeds); seed++) {
-        CostModel model;
+        DraftPolicy model;
         first += answer_speed(model, machine, tokens, acceptance, seed, noise) / seeds;
         second += answer_speed(model, machine, tokens, acceptance, seed + 100, noise) / seeds;
       }
@@ -305,7 +305,7 @@ TEST("nor is an answer whose question finds a good drafter useless, nor one whos
         double after = 0, wrong_short = 0, wrong = 0;
         constexpr int kSeeds = 12;
         for (uint64_t seed = 1; seed <= kSeeds; seed++) {
-          CostModel fallen, quoting;
+          DraftPolicy fallen, quoting;
           answer_speed(fallen, machine, 300, [](int) { return 0.95; }, seed, 0.05);
           const auto never = [](int) { return 0.0; };
           after += answer_speed(fallen, machine, 50, never, seed + 10, 0.05) / kSeeds;
@@ -334,8 +334,8 @@ TEST("a ledger lets an answer lose 3 % of plain decoding's time, of 47 tokens in
 namespace {
 
 // Measured: draft_ms a step, + 0.1 ms a row of the drafter's batched pass, verify_ms(n); n-grams that stand with this probability.
-CostModel experienced(double draft_ms, const std::function<double(int)>& verify_ms, double acceptance, bool ngrams_stand) {
-  CostModel model;
+DraftPolicy experienced(double draft_ms, const std::function<double(int)>& verify_ms, double acceptance, bool ngrams_stand) {
+  DraftPolicy model;
   for (int i = 0; i < 40; i++) {
     const int length = 1 + i % 8, accepted = i % 10 < 10 * acceptance ? length : 0;
     model.record({.drafted = length,
@@ -354,7 +354,7 @@ const std::function<double(int)> kFreeRows = [](int n) { return 20 + 0.1 * n; },
 
 }  // namespace
 
-TEST("n-grams go to the target where its rows cost little, to the drafter where the law needs it, and nowhere where they fail") {
+TEST("n-grams go to the target where its rows cost little, to the drafter where the output distribution needs it, and nowhere where they fail") {
   const Situation lossless{.limit = 16, .match = 6, .proposed = 16, .ngram_limit = 16};
   const Situation exact{.limit = 16, .bonus_needs_draft = true, .match = 6, .proposed = 16};
   const Choice direct = experienced(5, kFreeRows, 0.9, true).choose(lossless);
@@ -370,7 +370,7 @@ TEST("n-grams go to the target where its rows cost little, to the drafter where 
 
 TEST("after the pass of a cascade drafting goes on only where a step earns its time") {
   const Situation at{.limit = 16, .match = 6, .proposed = 8, .ngram_limit = 0};
-  CostModel cheap = experienced(0.5, kFreeRows, 0.9, true), dear = experienced(30, kFreeRows, 0.9, true);
+  DraftPolicy cheap = experienced(0.5, kFreeRows, 0.9, true), dear = experienced(30, kFreeRows, 0.9, true);
   cheap.choose(at);
   dear.choose(at);
   CHECK(cheap.extend(at, 2) > 8);
@@ -384,11 +384,11 @@ TEST("where the length is fixed, n-grams only decide how it is drafted") {
   CHECK(experienced(5, kFreeRows, 0.9, false).choose_fixed(at, 6).source == Source::kModel);
   CHECK(experienced(5, kFreeRows, 0.9, true).choose_fixed(at, 1).source == Source::kModel);  // one pass either way
   CHECK(experienced(5, kFreeRows, 0.9, true).choose_fixed(at, 0).source == Source::kNone);
-  CHECK(CostModel().choose_fixed(at, 6).source == Source::kModel);  // what a step costs comes first
+  CHECK(DraftPolicy().choose_fixed(at, 6).source == Source::kModel);  // what a step costs comes first
 }
 
 TEST("verify costs between and beyond measured row counts lie on straight lines that never fall") {
-  CostModel chooser;
+  DraftPolicy chooser;
   CHECK(chooser.verify_ms(3) == 0);
   chooser.record({.drafted = 4, .draft_steps = 4, .draft_ms = 8, .verify_ms = 18});
   CHECK(chooser.verify_ms(1) == 18 && chooser.verify_ms(17) == 18);  // one measurement: rows look free
@@ -414,7 +414,7 @@ TEST("durations are lower quartiles: slow samples, even five of seven, change no
 }
 
 TEST("acceptance is estimated per position from the drafts that were judged") {
-  CostModel chooser;
+  DraftPolicy chooser;
   for (int i = 0; i < 200; i++) chooser.record({.drafted = 3, .accepted = 1, .draft_steps = 3, .draft_ms = 3, .verify_ms = 10});
   CHECK(chooser.acceptance(0) > 0.9);
   CHECK(chooser.acceptance(1) < 0.1);
@@ -427,14 +427,14 @@ TEST("a look ahead that is taken whether needed or not is reckoned with: other l
   always.looks_ahead = true;
   CHECK(needed.best() == 1 && always.best() == 0);
   for (const Machine& machine : {needed, always}) {
-    CostModel chooser;
+    DraftPolicy chooser;
     play(chooser, machine, 200, 1);
     CHECK(play(chooser, machine, 400, 2).tokens_per_ms() > 0.96 * machine.tokens_per_ms(machine.best()));
   }
 }
 
 TEST("drafts behind a stop token count for what the pass costs, and for nothing else") {
-  CostModel chooser;
+  DraftPolicy chooser;
   chooser.record({.drafted = 2, .accepted = 2, .unjudged = 5, .draft_steps = 7, .draft_ms = 7, .verify_ms = 16});
   CHECK(chooser.verify_ms(8) == 16 && chooser.draft_ms() == 1);
   CHECK(chooser.acceptance(0) > 0.5 && chooser.acceptance(1) > 0.5);

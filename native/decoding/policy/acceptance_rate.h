@@ -15,7 +15,7 @@ struct Evidence {
 };
 
 // Of the drafter's tokens before the target, by position in the draft.
-class DraftOdds {
+class DraftAcceptance {
  public:
   // drafted, accepted: of one round, 0..16. What follows the first rejection was not judged.
   void record(int drafted, int accepted);
@@ -36,7 +36,7 @@ class DraftOdds {
 };
 
 // Of n-gram proposals before one judge (the drafter or the target), by the number of tokens that matched: long matches go on.
-class NgramOdds {
+class NgramAgreement {
  public:
   // match: tokens that the proposal rests on. The first `agreed` of its tokens stood; `judged` of them were compared.
   void record(int match, int agreed, int judged);

@@ -1,4 +1,4 @@
-#include "decoding/policy/cost_model.h"
+#include "decoding/policy/draft_policy.h"
 
 #include <algorithm>
 #include <limits>
@@ -25,17 +25,17 @@ constexpr double kNgramWeight = 4;        // observations that the target's agre
 
 }  // namespace
 
-Choice CostModel::choose(const Situation& s) {
+Choice DraftPolicy::choose(const Situation& s) {
   probing_ = false;
   bonus_ = s.bonus_needs_draft;
   const Outlook o = outlook(s);
-  const Choice choice = standing(s, o);
+  const Choice choice = by_drafter(s, o);
   if (s.proposed == 0 || probing_ || !verify_.known(1) || (s.ledger && !verify_.repeated(1))) return choice;
   return with_ngram(s, o, choice);
 }
 
 // The drafter token by token, or not at all.
-Choice CostModel::standing(const Situation& s, const Outlook& o) {
+Choice DraftPolicy::by_drafter(const Situation& s, const Outlook& o) {
   const auto draft = [&](int length) { return Choice{Source::kModel, std::min(length, s.limit), 0}; };
   rate_ = o.rate(0);
   if (s.limit <= 0) return {};
@@ -74,17 +74,17 @@ Choice CostModel::standing(const Situation& s, const Outlook& o) {
   if (++drafter().idle < drafter().wait || (!series && credit_ms_ < lost_ms) || lost_ms > may_lose_ms(s)) return {};
   drafter().idle = 0;
   probing_ = true;
-  if (!series) drafter().odds.fade(kStale);  // a series adds up
+  if (!series) drafter().acceptance.fade(kStale);  // a series adds up
   return draft(tried);
 }
 
-CostModel::Outlook CostModel::outlook(const Situation& s, const Record& of) const {
+DraftPolicy::Outlook DraftPolicy::outlook(const Situation& s, const Record& of) const {
   Outlook o;
   const double step = step_ms(s, of);
   double reached = 1, tokens = 1;  // the bonus or replacement token, then each draft by the probability that it stands
   for (int length = 0; length < kMaxVerifyRows; length++) {
     const size_t i = size_t(length);
-    if (length > 0) tokens += reached *= of.odds.at(length - 1);
+    if (length > 0) tokens += reached *= of.acceptance.at(length - 1);
     o.reached[i] = reached;
     o.tokens[i] = tokens;
     o.verify_ms[i] = verify_.ms(length + 1);
@@ -93,56 +93,56 @@ CostModel::Outlook CostModel::outlook(const Situation& s, const Record& of) cons
   return o;
 }
 
-double CostModel::Outlook::rate(int length) const {
+double DraftPolicy::Outlook::rate(int length) const {
   const double ms = draft_ms[size_t(length)] + verify_ms[size_t(length)];
   return ms > 0 ? tokens[size_t(length)] / ms : tokens[size_t(length)];  // a clock too coarse to see any cost: more tokens are better
 }
 
 // What it takes where nothing is drafted, for each token.
-double CostModel::plain_ms(const Situation& s) const { return verify_.ms(1) + (s.bonus_needs_draft ? drafter().draft.ms(1) : 0); }
+double DraftPolicy::plain_ms(const Situation& s) const { return verify_.ms(1) + (s.bonus_needs_draft ? drafter().draft.ms(1) : 0); }
 
-double CostModel::may_lose_ms(const Situation& s) const {
+double DraftPolicy::may_lose_ms(const Situation& s) const {
   if (!s.ledger) return std::numeric_limits<double>::infinity();
   return std::min(s.ledger->may_lose_ms(plain_ms(s)), session_.may_lose_ms(plain_ms(s)));
 }
 
 // What a draft of so many tokens costs more than a plain step, if none of them stands.
-double CostModel::loss_ms(const Situation& s, int length) const {
+double DraftPolicy::loss_ms(const Situation& s, int length) const {
   const double step = step_ms(s, drafter());
   return length * step + rows_ms(length) + (s.bonus_needs_draft && !s.looks_ahead ? -step : 0);
 }
 
-double CostModel::step_ms(const Situation& s, const Record& of) const {
+double DraftPolicy::step_ms(const Situation& s, const Record& of) const {
   return of.draft.known(1) ? of.draft.ms(1) : s.draft_share * verify_.ms(1);
 }
 
 // What the drafter takes to read what it lacks.
-double CostModel::catch_up_ms(const Situation& s, const Record& of) const {
-  if (s.behind <= kAtHand) return 0;
+double DraftPolicy::catch_up_ms(const Situation& s, const Record& of) const {
+  if (s.unread <= kAtHand) return 0;
   const double guess = s.read_ms > 0 ? s.read_ms : kReadShare * step_ms(s, of);
-  const double least = of.draft.ms(std::min(s.behind, kMaxVerifyRows));  // even a short text takes a pass
-  return std::max(least, s.behind * (of.read_ms.known() ? of.read_ms.ms() : guess));
+  const double least = of.draft.ms(std::min(s.unread, kMaxVerifyRows));  // even a short text takes a pass
+  return std::max(least, s.unread * (of.read_ms.known() ? of.read_ms.ms() : guess));
 }
 
 // What the answer should still come to: earlier ones tell, and one that has become longer goes on for as long again.
-double CostModel::tokens_left(const Situation& s) const {
+double DraftPolicy::tokens_left(const Situation& s) const {
   const double usual = answers_ > 0 ? answered_ / answers_ : 0;
   return std::min(double(s.most_left), std::max(double(s.written), usual - s.written));
 }
 
 // Whether all answers together could bear that a text is read in vain, and drafts be tried afterwards.
-bool CostModel::may_read(const Situation& s, double cost_ms) const {
+bool DraftPolicy::may_read(const Situation& s, double cost_ms) const {
   return session_.may_lose_ms(plain_ms(s)) >= cost_ms + plain_ms(s);
 }
 
 // Whether what is saved by drafts of `length` over the rest of the answer is more than the time to read what the drafter lacks.
-bool CostModel::worth_catching_up(const Situation& s, const Outlook& o, int length) const {
-  if (s.behind <= kAtHand) return true;
+bool DraftPolicy::worth_catching_up(const Situation& s, const Outlook& o, int length) const {
+  if (s.unread <= kAtHand) return true;
   const double cost_ms = catch_up_ms(s, drafter()), saved_ms = tokens_left(s) * (1 / o.rate(0) - 1 / o.rate(length));
-  return saved_ms > cost_ms && (s.behind <= kShortText || may_read(s, cost_ms));
+  return saved_ms > cost_ms && (s.unread <= kShortText || may_read(s, cost_ms));
 }
 
-int CostModel::choose_drafter(std::span<const Situation> candidates) {
+int DraftPolicy::choose_drafter(std::span<const Situation> candidates) {
   if (!verify_.repeated(1)) return active_ = 0;
   double least_ms = std::numeric_limits<double>::infinity();
   int chosen = active_;
@@ -150,7 +150,7 @@ int CostModel::choose_drafter(std::span<const Situation> candidates) {
     const Situation& s = candidates[size_t(i)];
     const Record& record = records_[size_t(i)];
     const double read_ms = catch_up_ms(s, record);
-    if (s.limit <= 0 || (s.behind > kShortText && !may_read(s, read_ms))) continue;
+    if (s.limit <= 0 || (s.unread > kShortText && !may_read(s, read_ms))) continue;
     const Outlook o = outlook(s, record);
     double rate = 0;
     for (int length = 0; length <= s.limit; length++) rate = std::max(rate, o.rate(length));
@@ -162,21 +162,21 @@ int CostModel::choose_drafter(std::span<const Situation> candidates) {
   return active_ = chosen;
 }
 
-void CostModel::record_answer(int tokens) {
+void DraftPolicy::record_answer(int tokens) {
   answers_++;
   answered_ += tokens;
   // The one that was not asked may do better with another question.
   for (int i = 0; i < kDrafters; i++) {
-    if (i != active_) records_[size_t(i)].odds.fade(kOtherQuestion);
+    if (i != active_) records_[size_t(i)].acceptance.fade(kOtherQuestion);
   }
 }
 
 // What the target's pass over so many drafts costs more than one over none.
-double CostModel::rows_ms(int length) const {
+double DraftPolicy::rows_ms(int length) const {
   return verify_.sloped() ? verify_.ms(length + 1) - verify_.ms(1) : kDearRow * length * verify_.ms(1);
 }
 
-int CostModel::best(const Situation& s, const Outlook& o) const {
+int DraftPolicy::best(const Situation& s, const Outlook& o) const {
   int best = 0;
   for (int length = 1; length <= s.limit && loss_ms(s, length) <= may_lose_ms(s); length++) {
     if (o.rate(length) > o.rate(best)) best = length;
@@ -186,7 +186,7 @@ int CostModel::best(const Situation& s, const Outlook& o) const {
 
 // A length measured too seldom that could beat `best`; else best. Kernels work in tiles: costs may rise in steps, which no
 // line foresees. Plain decoding is among them, being what everything is compared with.
-int CostModel::promising(const Situation& s, const Outlook& o, int best) const {
+int DraftPolicy::promising(const Situation& s, const Outlook& o, int best) const {
   if (!verify_.trusted(1)) return 0;
   Outlook hopeful = o;
   double most = o.rate(best);
@@ -201,7 +201,7 @@ int CostModel::promising(const Situation& s, const Outlook& o, int best) const {
 }
 
 // Whether some length would beat plain decoding if every draft were accepted.
-bool CostModel::could_pay(bool bonus_needs_draft) const {
+bool DraftPolicy::could_pay(bool bonus_needs_draft) const {
   const double extra = bonus_needs_draft ? drafter().draft.ms(1) : 0, plain = extra + verify_.ms(1);
   for (int length = 1; length < kMaxVerifyRows; length++) {
     if ((length + 1) * plain > length * drafter().draft.ms(1) + extra + verify_.ms(length + 1)) return true;
@@ -210,10 +210,10 @@ bool CostModel::could_pay(bool bonus_needs_draft) const {
 }
 
 // Probability that the drafter's token after `match` matching ones is the n-gram's: while it is not asked, what the target does.
-double CostModel::agreement(int match) const { return drafter().agrees.at(match, target_agrees_.at(match)); }
+double DraftPolicy::agreement(int match) const { return drafter().agrees.at(match, target_agrees_.at(match)); }
 
 // Value of drafting on with `drafted` tokens in hand, what they cost being spent: expected tokens less the worth of the time.
-double CostModel::going_on(const Outlook& o, int drafted, int limit, int* best) const {
+double DraftPolicy::going_on(const Outlook& o, int drafted, int limit, int* best) const {
   double most = 0;
   *best = drafted;
   for (int length = drafted; length <= limit; length++) {
@@ -226,16 +226,16 @@ double CostModel::going_on(const Outlook& o, int drafted, int limit, int* best) 
   return most;
 }
 
-int CostModel::extend(const Situation& s, int drafted) const {
+int DraftPolicy::extend(const Situation& s, int drafted) const {
   int best = drafted, limit = drafted;
   while (limit < s.limit && loss_ms(s, limit + 1) <= may_lose_ms(s)) limit++;
   going_on(outlook(s), drafted, limit, &best);
   return best;
 }
 
-// A proposal is at hand: is a round with it worth more than the same time spent on `standing`, whose value is 0 by definition?
-Choice CostModel::with_ngram(const Situation& s, const Outlook& o, const Choice& standing) const {
-  Choice choice = standing;
+// A proposal is at hand: is a round with it worth more than the same time spent on `otherwise`, whose value is 0 by definition?
+Choice DraftPolicy::with_ngram(const Situation& s, const Outlook& o, const Choice& otherwise) const {
+  Choice choice = otherwise;
   double most = 0;
   double reached = 1, tokens = 1;
   for (int n = 1; n <= std::min(s.proposed, s.ngram_limit) && rows_ms(n) <= may_lose_ms(s); n++) {
@@ -262,7 +262,7 @@ Choice CostModel::with_ngram(const Situation& s, const Outlook& o, const Choice&
   return choice;
 }
 
-Choice CostModel::choose_fixed(const Situation& s, int length) const {
+Choice DraftPolicy::choose_fixed(const Situation& s, int length) const {
   Choice choice{length > 0 ? Source::kModel : Source::kNone, length, 0};
   if (!drafter().draft.known(1)) return choice;
   double least = length * drafter().draft.ms(1), reached = 1, drafted = 1;  // expected drafts of the pass
@@ -276,19 +276,19 @@ Choice CostModel::choose_fixed(const Situation& s, int length) const {
   return choice;
 }
 
-double CostModel::estimated_ms(const RoundCost& round) const {
+double DraftPolicy::estimated_ms(const RoundCost& round) const {
   const double check_ms = round.check_rows > 0 ? drafter().draft.ms(round.check_rows) : 0;
   return round.draft_steps * drafter().draft.ms(1) + check_ms + verify_.ms(round.drafted + round.unjudged + 1);
 }
 
-void CostModel::record(const RoundCost& round) {
+void DraftPolicy::record(const RoundCost& round) {
   if (!round.unclear) {
     if (round.draft_steps > 0) drafter().draft.add(1, round.draft_ms / round.draft_steps);
     if (round.check_rows > 0) drafter().draft.add(round.check_rows, round.check_ms);
     verify_.add(round.drafted + round.unjudged + 1, round.verify_ms);
   }
   if (!round.by_ngram) {
-    drafter().odds.record(round.drafted, round.accepted);
+    drafter().acceptance.record(round.drafted, round.accepted);
     if (round.drafted > 0) drafter().samples++;
   }
   // By estimates: an interruption is nobody's fault.
@@ -304,11 +304,11 @@ void CostModel::record(const RoundCost& round) {
   drafter().probe_length = hopeful ? 2 * round.drafted : kProbeDraft;
 }
 
-void CostModel::charge(const Situation& s, const RoundCost& round, Ledger& answer) {
+void DraftPolicy::charge(const Situation& s, const RoundCost& round, Ledger& answer) {
   for (Ledger* ledger : {&answer, &session_}) ledger->add(round.accepted + 1, estimated_ms(round), plain_ms(s));
 }
 
-void CostModel::record_reading(int drafter, int tokens, double ms) {
+void DraftPolicy::record_reading(int drafter, int tokens, double ms) {
   Duration& of_token = records_[size_t(drafter)].read_ms;
   if (tokens >= kLongText) of_token.add(ms / tokens);
   session_.add(0, ms, 0);

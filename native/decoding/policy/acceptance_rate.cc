@@ -1,4 +1,4 @@
-#include "decoding/policy/odds.h"
+#include "decoding/policy/acceptance_rate.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,7 +29,7 @@ void Evidence::add(bool success, double memory) {
   successes += success ? 1 : 0;
 }
 
-void DraftOdds::record(int drafted, int accepted) {
+void DraftAcceptance::record(int drafted, int accepted) {
   for (int i = 0; i < drafted && i <= accepted; i++) {
     const bool success = i < accepted;
     notice_change(at(i), success);
@@ -38,7 +38,7 @@ void DraftOdds::record(int drafted, int accepted) {
   }
 }
 
-void DraftOdds::notice_change(double expected, bool success) {
+void DraftAcceptance::notice_change(double expected, bool success) {
   doubt_ += success ? std::log(0.5) : std::log((1 - expected / 2) / (1 - expected));
   doubted_.add(success, 1);
   if (doubt_ >= kDoubtful) {
@@ -53,22 +53,22 @@ void DraftOdds::notice_change(double expected, bool success) {
   }
 }
 
-double DraftOdds::mean() const { return pool_.rate(kPrior, kPriorWeight); }
+double DraftAcceptance::mean() const { return pool_.rate(kPrior, kPriorWeight); }
 
-double DraftOdds::at(int position) const { return positions_[size_t(position)].rate(mean(), kPoolWeight); }
+double DraftAcceptance::at(int position) const { return positions_[size_t(position)].rate(mean(), kPoolWeight); }
 
-void DraftOdds::fade(double factor) {
+void DraftAcceptance::fade(double factor) {
   pool_.fade(factor);
   for (Evidence& position : positions_) position.fade(factor);
 }
 
-void NgramOdds::record(int match, int agreed, int judged) {
+void NgramAgreement::record(int match, int agreed, int judged) {
   for (int i = 0; i < judged && i <= agreed; i++) by_match_[size_t(bucket(match + i))].add(i < agreed, kMemory);
 }
 
-double NgramOdds::at(int match, double prior) const { return by_match_[size_t(bucket(match))].rate(prior, kPriorWeight); }
+double NgramAgreement::at(int match, double prior) const { return by_match_[size_t(bucket(match))].rate(prior, kPriorWeight); }
 
-double NgramOdds::mean() const {
+double NgramAgreement::mean() const {
   Evidence all;
   for (const Evidence& e : by_match_) {
     all.trials += e.trials;
@@ -77,8 +77,8 @@ double NgramOdds::mean() const {
   return all.trials > 0 ? all.successes / all.trials : 0;
 }
 
-int NgramOdds::bucket(int match) { return match < 5 ? 0 : match < 9 ? 1 : match < 17 ? 2 : 3; }
+int NgramAgreement::bucket(int match) { return match < 5 ? 0 : match < 9 ? 1 : match < 17 ? 2 : 3; }
 
-double NgramOdds::prior(int match) { return std::array{0.4, 0.6, 0.8, 0.9}[size_t(bucket(match))]; }
+double NgramAgreement::prior(int match) { return std::array{0.4, 0.6, 0.8, 0.9}[size_t(bucket(match))]; }
 
 }  // namespace ragdraft::decoding

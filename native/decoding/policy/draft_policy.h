@@ -7,7 +7,7 @@
 
 #include "base/types.h"
 #include "decoding/policy/ledger.h"
-#include "decoding/policy/odds.h"
+#include "decoding/policy/acceptance_rate.h"
 #include "decoding/policy/pass_cost.h"
 
 namespace ragdraft::decoding {
@@ -23,7 +23,7 @@ struct Situation {
   bool looks_ahead = false;        // which is taken in every round, before it is known whether it is needed
   int match = 0, proposed = 0;     // the n-gram proposal: tokens it rests on, and its length 0..16
   int ngram_limit = 0;             // of it, how many the target may check without the drafter
-  int behind = 0;                  // tokens that the drafter has to read first: what it sat out, or its prompt
+  int unread = 0;                  // tokens that the drafter has to read first: what it sat out, or its prompt
   double draft_share = 1;          // guess, before anything is measured, at what a draft step costs: of a plain step
   double read_ms = 0;              // guess at what the drafter takes for a token of a long text that it reads; 0: nothing is known
   int written = 0;                 // tokens of the answer so far,
@@ -44,7 +44,7 @@ struct RoundCost {
   int accepted = 0;        // of these, 0..drafted
   bool by_ngram = false;   // kNgram: they say nothing about the drafter
   int unjudged = 0;        // drafts behind a stop token, which were in the target's pass too
-  int draft_steps = 0;     // one-token passes of the drafter; its token after the last draft counts too where the law needs it
+  int draft_steps = 0;     // one-token passes of the drafter; its token after the last draft counts too where the output distribution needs it
   double draft_ms = 0;     // of all draft_steps
   int check_rows = 0;      // of the drafter's pass over an n-gram proposal: its length + 1; 0: there was none
   double check_ms = 0;     // of that pass
@@ -52,7 +52,7 @@ struct RoundCost {
   bool unclear = false;    // passes went on beside the reading of a text: durations say nothing
 };
 
-class CostModel {
+class DraftPolicy {
  public:
   static constexpr int kDrafters = 2;
 
@@ -81,10 +81,10 @@ class CostModel {
   void record_answer(int tokens);
 
   // Estimates. Costs are 0 before any measurement.
-  double acceptance_of(int drafter) const { return records_[size_t(drafter)].odds.mean(); }
+  double acceptance_of(int drafter) const { return records_[size_t(drafter)].acceptance.mean(); }
   double draft_ms_of(int drafter) const { return records_[size_t(drafter)].draft.ms(1); }  // of one step
-  double acceptance(int position) const { return drafter().odds.at(position); }  // of draft `position` (0..15) if all before it stood
-  double acceptance() const { return drafter().odds.mean(); }
+  double acceptance(int position) const { return drafter().acceptance.at(position); }  // of draft `position` (0..15) if all before it stood
+  double acceptance() const { return drafter().acceptance.mean(); }
   double ngram_acceptance() const { return target_agrees_.mean(); }  // of n-gram tokens, before the target
   double draft_ms() const { return drafter().draft.ms(1); }           // of one step
   double verify_ms(int rows) const { return verify_.ms(rows); }      // 1..17
@@ -99,8 +99,8 @@ class CostModel {
   struct Record {
     PassCost draft;
     Duration read_ms;  // of a token
-    DraftOdds odds;
-    NgramOdds agrees;
+    DraftAcceptance acceptance;
+    NgramAgreement agrees;
     int samples = 0;                     // rounds with drafts of it
     int busy = 0;                        // such rounds in a row since a length was last explored
     int idle = 0;                        // rounds since it was switched off or last tried again
@@ -118,8 +118,8 @@ class CostModel {
   };
   Outlook outlook(const Situation& situation) const { return outlook(situation, drafter()); }
   Outlook outlook(const Situation& situation, const Record& of) const;
-  Choice standing(const Situation& situation, const Outlook& outlook);
-  Choice with_ngram(const Situation& situation, const Outlook& outlook, const Choice& standing) const;
+  Choice by_drafter(const Situation& situation, const Outlook& outlook);
+  Choice with_ngram(const Situation& situation, const Outlook& outlook, const Choice& otherwise) const;
   double going_on(const Outlook& outlook, int drafted, int limit, int* best) const;
   int best(const Situation& situation, const Outlook& outlook) const;
   int promising(const Situation& situation, const Outlook& outlook, int best) const;
@@ -135,7 +135,7 @@ class CostModel {
   double rows_ms(int length) const;
 
   PassCost verify_;
-  NgramOdds target_agrees_;
+  NgramAgreement target_agrees_;
   std::array<Record, kDrafters> records_{};
   int active_ = 0;
   Ledger session_;                     // of all answers, what drafters read included
