@@ -18,7 +18,8 @@ RowRules::RowRules(const DecodeParams& params, int valid)
 }
 
 bool RowRules::plain_softmax() const {
-  return shape_.top_k == 0 && shape_.top_p == 1 && shape_.min_p == 0 && shape_.repetition_penalty == 1;
+  // Any other option, one that is yet to come included, asks the host as soon as it is not at its default.
+  return shape_ == sampling::SamplingParams{.temperature = shape_.temperature, .repetition_window = shape_.repetition_window};
 }
 
 void RowRules::penalize(std::span<float> logits, std::span<const TokenId> text) const {

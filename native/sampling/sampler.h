@@ -17,6 +17,7 @@ struct SamplingParams {
   double min_p = 0;               // [0, 1): drop tokens below min_p * max
   double repetition_penalty = 1;  // > 0; 1 = off. Logits of seen tokens: l > 0 ? l / r : l * r
   int repetition_window = 64;     // last tokens of the answer that count
+  bool operator==(const SamplingParams&) const = default;
 };
 
 // Divides / multiplies the logits of the tokens in `recent` (each once).
